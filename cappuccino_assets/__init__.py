@@ -1,0 +1,1 @@
+"""Crypto trading agents trained, judged, archived and traded as one Dagster asset graph."""

@@ -1,0 +1,1 @@
+"""Policies of a population, and how each learns."""

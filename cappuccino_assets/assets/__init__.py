@@ -1,0 +1,1 @@
+"""Nouns: what the project makes, one asset each."""

@@ -1,0 +1,1 @@
+"""The batched trading environment."""

@@ -1,0 +1,150 @@
+"""The error tree: what a caller handles differently has a class of its own.
+
+CappuccinoError
+├── ConfigurationError            a setting or parameter that cannot be used
+│   └── UnknownParameterError     a parameter that nothing consumes
+├── BarError                      bars that break a rule; names symbol, time and rule
+│   ├── UnreadableBarsError       a file that is cut off, or no table of bars
+│   ├── MissingColumnError
+│   ├── MissingSymbolError
+│   ├── UnknownSymbolError
+│   ├── UnorderedBarsError
+│   ├── DuplicateBarError
+│   ├── OffGridError
+│   ├── InvalidPriceError         non-finite or non-positive
+│   ├── InconsistentBarError      low above, or high below, open or close
+│   └── InvalidVolumeError        negative or non-finite
+├── SourceError                   a venue that does not answer as it should
+│   └── IncompleteHistoryError    an answer that ends before the history does
+├── HistoryTooShortError          too few bars; says how many are needed
+├── ConstantColumnError           a feature that carries no information
+├── ContractMismatchError         names the first field that differs
+├── TrialFailedError              a split, metric or training that has no valid result
+├── VinError                      names the field of the code at fault
+├── IntegrityError                a stored file that is not what its checksum says
+├── ManifestError                 a manifest that cannot be loaded or published
+└── WarehouseError                the database cannot be opened, or an answer is missing
+"""
+
+
+class CappuccinoError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigurationError(CappuccinoError, ValueError):
+    """A setting or parameter that cannot be used."""
+
+
+class UnknownParameterError(ConfigurationError):
+    """A parameter that nothing consumes."""
+
+
+class BarError(CappuccinoError, ValueError):
+    """Bars that break a rule.
+
+    Args:
+        message: The rule that is broken, and what to do about it.
+        symbol: The symbol at fault, where one is.
+        open_time: The bar at fault, as ISO 8601 UTC, where one is.
+    """
+
+    def __init__(self, message: str, *, symbol: str | None = None, open_time: str | None = None):
+        self.symbol = symbol
+        self.open_time = open_time
+        where = " at ".join(part for part in (symbol, open_time) if part)
+        super().__init__(f"{where}: {message}" if where else message)
+
+
+class UnreadableBarsError(BarError):
+    """A file that is cut off, or that is no table of bars."""
+
+
+class MissingColumnError(BarError):
+    """A table of bars without one of its columns."""
+
+
+class MissingSymbolError(BarError):
+    """A configured symbol that has no bar at all."""
+
+
+class UnknownSymbolError(BarError):
+    """A symbol that is not part of the universe."""
+
+
+class UnorderedBarsError(BarError):
+    """A timestamp that goes backward."""
+
+
+class DuplicateBarError(BarError):
+    """Two bars of one symbol at one time."""
+
+
+class OffGridError(BarError):
+    """A timestamp that is no multiple of the interval since the UTC epoch."""
+
+
+class InvalidPriceError(BarError):
+    """A price that is not finite, or not positive."""
+
+
+class InconsistentBarError(BarError):
+    """A low above, or a high below, the open or the close."""
+
+
+class InvalidVolumeError(BarError):
+    """A volume that is negative or not finite."""
+
+
+class SourceError(CappuccinoError):
+    """A venue that does not answer as it should."""
+
+
+class IncompleteHistoryError(SourceError):
+    """An answer that ends before the requested history does."""
+
+
+class HistoryTooShortError(CappuccinoError, ValueError):
+    """Too few bars for what was asked."""
+
+    def __init__(self, message: str, *, n_bars: int, n_required: int):
+        self.n_bars = n_bars
+        self.n_required = n_required
+        super().__init__(f"{message}: {n_bars} bars, but at least {n_required} are needed.")
+
+
+class ConstantColumnError(CappuccinoError, ValueError):
+    """A feature column that never changes."""
+
+
+class ContractMismatchError(CappuccinoError):
+    """Two feature contracts that differ."""
+
+    def __init__(self, field: str, *, expected: object, found: object):
+        self.field = field
+        super().__init__(
+            f"The feature contracts differ in {field!r}: expected {expected!r}, found {found!r}."
+        )
+
+
+class TrialFailedError(CappuccinoError):
+    """A split, metric or training that has no valid result."""
+
+
+class VinError(CappuccinoError, ValueError):
+    """A VIN code that is not in canonical form."""
+
+    def __init__(self, field: str, message: str):
+        self.field = field
+        super().__init__(f"VIN field {field!r}: {message}")
+
+
+class IntegrityError(CappuccinoError):
+    """A stored file that is not what its checksum says."""
+
+
+class ManifestError(CappuccinoError):
+    """An ensemble manifest that cannot be loaded or published."""
+
+
+class WarehouseError(CappuccinoError):
+    """The warehouse cannot be opened, or lacks what was asked of it."""

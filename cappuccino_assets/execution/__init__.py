@@ -1,0 +1,1 @@
+"""The rules of money, shared by training, evaluation and trading."""

@@ -1,0 +1,1 @@
+"""Causal, scale-free features and the contract that names them."""

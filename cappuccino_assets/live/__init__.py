@@ -1,0 +1,1 @@
+"""The ensemble that follows the best trials."""

@@ -1,0 +1,1 @@
+"""Verbs: steps of an asset, and actions that leave none."""

@@ -1,0 +1,1 @@
+"""Every model known, whole and graded."""

@@ -1,0 +1,1 @@
+"""Files and the one DuckDB database: who may write what."""

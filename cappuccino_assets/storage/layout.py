@@ -1,0 +1,75 @@
+"""Where everything lies under warehouse/."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarehouseLayout:
+    """The paths of one warehouse; nothing else spells them."""
+
+    root: Path
+
+    @property
+    def bars(self) -> Path:
+        """One Parquet file of validated bars per interval."""
+        return self.root / "bars"
+
+    @property
+    def features(self) -> Path:
+        """Feature arrays, a folder per interval and column set."""
+        return self.root / "features"
+
+    @property
+    def studies(self) -> Path:
+        """Optuna's SQLite database."""
+        return self.root / "studies.db"
+
+    @property
+    def trials(self) -> Path:
+        """Results of trials, a folder per study and number."""
+        return self.root / "trials"
+
+    def trial(self, study_name: str, number: int) -> Path:
+        """Folder of one trial; a number alone identifies nothing."""
+        return self.trials / study_name / f"{number:05d}"
+
+    @property
+    def archive(self) -> Path:
+        """Archive entries, a folder per VIN, and trial_registry.json."""
+        return self.root / "archive"
+
+    @property
+    def ensemble(self) -> Path:
+        """The manifest, its generations and member files."""
+        return self.root / "ensemble"
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest that a trader follows."""
+        return self.ensemble / "ensemble_manifest.json"
+
+    @property
+    def reports(self) -> Path:
+        """Pictures and pages for people."""
+        return self.root / "reports"
+
+    @property
+    def database(self) -> Path:
+        """The published DuckDB file; readers open it read-only."""
+        return self.root / "cappuccino.duckdb"
+
+    @property
+    def writer_database(self) -> Path:
+        """The DuckDB file that one writer at a time holds."""
+        return self.root / ".writer" / "cappuccino.duckdb"
+
+    @property
+    def phase1_winner(self) -> Path:
+        """Outcome of phase 1."""
+        return self.root / "phase1_winner.json"
+
+    @property
+    def phase2_comparison(self) -> Path:
+        """Outcome of phase 2."""
+        return self.root / "phase2_comparison.json"

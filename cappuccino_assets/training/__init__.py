@@ -1,0 +1,1 @@
+"""Training of a whole population of members together."""

@@ -1,0 +1,1 @@
+"""Search spaces, studies and the two phases."""
