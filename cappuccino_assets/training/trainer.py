@@ -1,0 +1,170 @@
+"""Training of a whole population: every split of a trial, and its final fit, together."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cappuccino_assets.agents.actions import ActionSpace
+from cappuccino_assets.agents.ddqn import DDQNAgent, DDQNConfig
+from cappuccino_assets.agents.policy import Policy
+from cappuccino_assets.agents.ppo import PPOAgent, PPOConfig
+from cappuccino_assets.agents.random import MemberRandom
+from cappuccino_assets.envs.environment import TradingEnvironment
+from cappuccino_assets.envs.market import MarketTensors
+from cappuccino_assets.envs.observation import ObservationBuilder
+from cappuccino_assets.envs.reward import RewardConfig
+from cappuccino_assets.envs.starts import StartTable
+from cappuccino_assets.errors import TrialFailedError
+from cappuccino_assets.execution.rules import TradingRules
+from cappuccino_assets.features.arrays import FeatureArrays
+from cappuccino_assets.features.blocks import Block
+from cappuccino_assets.features.scaling import Scaler
+from cappuccino_assets.training.ddqn import train_ddqn
+from cappuccino_assets.training.market_task import MarketTask
+from cappuccino_assets.training.ppo import train_ppo
+
+AgentConfig = PPOConfig | DDQNConfig
+_DDQN_ENVS = 16
+_STREAMS = ("starts", "weights", "exploration")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberPlan:
+    """What makes one member differ from the others of its population.
+
+    Args:
+        blocks: Rows that it may be trained on.
+        scaler: Fitted on those rows only.
+        seed: Source of all its random numbers.
+    """
+
+    blocks: tuple[Block, ...]
+    scaler: Scaler
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedPopulation:
+    """The outcome of a training.
+
+    Args:
+        policy: The members, in the order of their plans.
+        n_steps: Environment steps that each member took.
+        curve: Diagnostics over the training, each a list with one number per member.
+    """
+
+    policy: Policy
+    n_steps: int
+    curve: list[dict[str, list[float]]]
+
+
+def n_envs_of(agent: AgentConfig) -> int:
+    """Environments per member: enough to fill a batch, few enough to leave long rollouts."""
+    if isinstance(agent, DDQNConfig):
+        return _DDQN_ENVS
+    return min(64, max(8, agent.target_step // 32))
+
+
+def action_space_of(agent: AgentConfig, n_symbols: int) -> ActionSpace:
+    """Space in which an agent acts: PPO's is continuous, DDQN's discrete."""
+    kind = "discrete" if isinstance(agent, DDQNConfig) else "continuous"
+    return ActionSpace(kind=kind, n_symbols=n_symbols)
+
+
+def train_population(
+    arrays: FeatureArrays,
+    members: Sequence[MemberPlan],
+    *,
+    agent: AgentConfig,
+    rules: TradingRules,
+    reward: RewardConfig,
+    lookback: int,
+    norm_tech_exp: float,
+    break_step: int,
+    device: torch.device | str = "cpu",
+) -> TrainedPopulation:
+    """Train all members together.
+
+    The result depends on the arguments alone: each member draws from streams of its own seed.
+
+    Args:
+        arrays: Market features and prices; only rows of each member's blocks are visited.
+        members: One plan per member, M.
+        agent: Hyper-parameters, the same for all members.
+        rules: Rules of money.
+        reward: Terms of the reward.
+        lookback: Bars in one observation, L.
+        norm_tech_exp: Indicators are multiplied by 2 to this power.
+        break_step: Environment steps of the training of one member.
+        device: Where everything runs.
+
+    Raises:
+        TrialFailedError: If a weight or diagnostic is not finite.
+    """
+    market = MarketTensors.from_arrays(arrays, device)
+    environment = TradingEnvironment(
+        market,
+        rules=[rules] * len(members),
+        rewards=[reward] * len(members),
+        n_envs=n_envs_of(agent),
+        continuing=False,
+    )
+    observe = ObservationBuilder(
+        market,
+        lookback=lookback,
+        scalers=[member.scaler for member in members],
+        norm_tech_exp=norm_tech_exp,
+        has_clock=rules.cycle_bars is not None,
+    )
+    starts = StartTable(
+        [member.blocks for member in members],
+        arrays.tradable,
+        lookback=lookback,
+        segment=arrays.segment,
+        device=device,
+    )
+    streams = _streams([member.seed for member in members], device)
+    task = MarketTask(environment, observe, starts, streams["starts"])
+    policy, curve = _train(task, agent, len(arrays.symbols), streams, n_steps=break_step)
+    return TrainedPopulation(policy=policy, n_steps=break_step, curve=_checked(policy, curve))
+
+
+def _train(
+    task: MarketTask,
+    config: AgentConfig,
+    n_symbols: int,
+    streams: dict[str, MemberRandom],
+    *,
+    n_steps: int,
+) -> tuple[Policy, list[dict[str, Tensor]]]:
+    space = action_space_of(config, n_symbols)
+    size = task.observation_size
+    if isinstance(config, PPOConfig):
+        ppo = PPOAgent(config, observation_size=size, action_space=space, random=streams["weights"])
+        curve = train_ppo(task, ppo, streams["exploration"], n_steps=n_steps)
+        return ppo.policy(), curve
+    ddqn = DDQNAgent(config, observation_size=size, action_space=space, random=streams["weights"])
+    curve = train_ddqn(task, ddqn, streams["exploration"], n_steps=n_steps)
+    return ddqn.policy(), curve
+
+
+def _streams(seeds: Sequence[int], device: torch.device | str) -> dict[str, MemberRandom]:
+    n = len(_STREAMS)
+    return {
+        name: MemberRandom([seed * n + i for seed in seeds], device=device)
+        for i, name in enumerate(_STREAMS)
+    }
+
+
+def _checked(policy: Policy, curve: list[dict[str, Tensor]]) -> list[dict[str, list[float]]]:
+    report = [{name: value.tolist() for name, value in entry.items()} for entry in curve]
+    finite = all(math.isfinite(x) for entry in report for values in entry.values() for x in values)
+    if not (finite and policy.is_finite):
+        raise TrialFailedError(
+            "The training diverged: a weight or diagnostic is not finite. "
+            "Use a smaller learning rate or reward scale."
+        )
+    return report

@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from cappuccino_assets.agents.actions import ActionSpace
+from cappuccino_assets.agents.ppo import PPOAgent, PPOBatch, PPOConfig
+from cappuccino_assets.agents.random import MemberRandom
+from cappuccino_assets.errors import ConfigurationError
+
+SPACE = ActionSpace(kind="continuous", n_symbols=2)
+
+
+def _agent(seeds: list[int], **changes: float) -> PPOAgent:
+    config = PPOConfig(net_dimension=16, batch_size=32, **changes)  # type: ignore[arg-type]
+    return PPOAgent(config, observation_size=3, action_space=SPACE, random=MemberRandom(seeds))
+
+
+def _batch(agent: PPOAgent, seeds: list[int]) -> PPOBatch:
+    random = MemberRandom([seed + 100 for seed in seeds])
+    observation = random.normal(64, 3)
+    latent, log_probability = agent.sample(observation, random.normal(64, 2))
+    return PPOBatch(
+        observation=observation,
+        latent_action=latent,
+        log_probability=log_probability,
+        advantage=latent[..., 0],
+        value_target=random.normal(64),
+    )
+
+
+def test_ratios_equal_those_of_the_squashed_density() -> None:
+    """Log-probability differences agree with torch's tanh-transformed normal distribution."""
+    observation = MemberRandom([7]).normal(5, 3)
+    noise = MemberRandom([8]).normal(5, 2)
+    agent = _agent([1])
+    latent, before = agent.sample(observation, noise)
+    batch = _batch(agent, [1])
+    agent.update(batch, progress=0.0, next_progress=1.0)
+    densities = []
+    for member in (_agent([1]), agent):
+        base = torch.distributions.Normal(member._actor(observation), member._std())
+        squashed = torch.distributions.TransformedDistribution(
+            base, [torch.distributions.TanhTransform(cache_size=1)]
+        )
+        densities.append(squashed.log_prob(latent.tanh()).sum(dim=2))
+    after = agent._log_probability((latent - agent._actor(observation)) / agent._std())
+    torch.testing.assert_close(after - before, densities[1] - densities[0], rtol=1e-3, atol=1e-4)
+
+
+def test_an_update_makes_good_actions_likelier() -> None:
+    agent = _agent([1], learning_rate=1e-2, kl_target=10.0)
+    observation = torch.zeros(1, 1, 3)
+    before = agent.policy().act_greedily(observation)[0, 0, 0]
+    for _ in range(5):
+        agent.update(_batch(agent, [1]), progress=0.0, next_progress=0.0)
+    assert agent.policy().act_greedily(observation)[0, 0, 0] > before + 0.1
+
+
+def test_a_member_beyond_its_kl_target_stops() -> None:
+    free, held = _agent([1], kl_target=10.0), _agent([1], kl_target=1e-12)
+    for agent in (free, held):
+        agent.update(_batch(agent, [1]), progress=0.0, next_progress=0.0)
+    start = _agent([1])._actor.weights[0]
+    moved = [(agent._actor.weights[0] - start).abs().max() for agent in (free, held)]
+    assert 0 < moved[1] < moved[0]
+
+
+@pytest.mark.parametrize("field", ["batch_size", "learning_rate", "clip_range", "kl_target"])
+def test_hyper_parameters_must_be_positive(field: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{field} must be positive"):
+        PPOConfig(**{field: 0})
+
+
+def test_an_unknown_schedule_is_refused_when_the_config_is_built() -> None:
+    with pytest.raises(ValueError, match="schedule"):
+        PPOConfig(lr_schedule="cosine")  # type: ignore[arg-type]
