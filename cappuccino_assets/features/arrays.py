@@ -1,0 +1,144 @@
+"""Features, prices and masks on one regular grid of bars."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+
+from cappuccino_assets.errors import HistoryTooShortError
+from cappuccino_assets.features.blocks import Block
+from cappuccino_assets.features.contract import FeatureContract
+from cappuccino_assets.market.intervals import Interval
+from cappuccino_assets.types import BoolArray, Float32Array, FloatArray, IntArray
+
+ARRAY_NAMES: Final = ("open_time", "open", "close", "observed", "segment", "features")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FeatureArrays:
+    """What agents see and are marked by, one row per bar of the grid.
+
+    Attributes:
+        contract: The market part of a feature contract.
+        dataset_digest: Digest of the bars that everything was made from.
+        open_time: Seconds since the UTC epoch, shape (T,), one interval apart.
+        open: Open in USD, shape (T, N); the last close where not observed.
+        close: Close in USD, shape (T, N); the last close where not observed.
+        observed: Whether there was a bar with volume, shape (T, N).
+        segment: Number of the gapless run, shape (T,); -1 where a row cannot be used.
+        features: Market columns in the contract's order, shape (T, D); zero where no segment is.
+    """
+
+    contract: FeatureContract
+    dataset_digest: str
+    open_time: IntArray
+    open: FloatArray
+    close: FloatArray
+    observed: BoolArray
+    segment: IntArray
+    features: Float32Array
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit each other.
+
+        Raises:
+            ValueError: The rule, and the value that breaks it.
+        """
+        if self.contract != self.contract.market_part():
+            raise ValueError("Arrays hold the market part of a contract only.")
+        n_bars, n_symbols = len(self.open_time), len(self.symbols)
+        expected: dict[str, tuple[tuple[int, ...], str]] = {
+            "open_time": ((n_bars,), "int64"),
+            "open": ((n_bars, n_symbols), "float64"),
+            "close": ((n_bars, n_symbols), "float64"),
+            "observed": ((n_bars, n_symbols), "bool"),
+            "segment": ((n_bars,), "int64"),
+            "features": ((n_bars, self.contract.n_columns), self.contract.dtype),
+        }
+        for name, (shape, dtype) in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(
+                    f"{name} must have shape {shape} and dtype {dtype}, "
+                    f"but got {array.shape} and {array.dtype}."
+                )
+        self._check_values()
+
+    def _check_values(self) -> None:
+        if self.n_bars == 0:
+            raise ValueError("Feature arrays need at least one bar, but got none.")
+        if (np.diff(self.open_time) != self.interval.seconds).any():
+            raise ValueError(f"open_time must advance by {self.interval.seconds} s at every row.")
+        if self.segment.min() < -1:
+            raise ValueError(f"Segments are numbered from 0, or -1, but got {self.segment.min()}.")
+        if not np.isfinite(self.features).all():
+            raise ValueError("Features must be finite everywhere.")
+        usable = self.segment >= 0
+        for name in ("open", "close"):
+            prices = getattr(self, name)
+            if not ((prices > 0) & (prices < np.inf))[usable].all():
+                raise ValueError(f"{name} must be finite and positive wherever a segment is.")
+
+    @property
+    def n_bars(self) -> int:
+        """Rows T."""
+        return len(self.open_time)
+
+    @property
+    def interval(self) -> Interval:
+        """Length of a bar."""
+        return self.contract.interval
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Traded pairs, in order."""
+        return self.contract.symbols
+
+    @property
+    def tradable(self) -> BoolArray:
+        """Rows at which a decision can be filled, shape (T,).
+
+        Every symbol is observed at the row and at the next, and both belong to one segment.
+        """
+        known = self.observed.all(axis=1) & (self.segment >= 0)
+        together = known[:-1] & known[1:] & (self.segment[:-1] == self.segment[1:])
+        return np.append(together, False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the contract, the dataset's digest and every array; 64 hexadecimal digits."""
+        digest = hashlib.sha256(self.contract.canonical_json().encode())
+        digest.update(self.dataset_digest.encode())
+        for name in ARRAY_NAMES:
+            digest.update(np.ascontiguousarray(getattr(self, name)).data)
+        return digest.hexdigest()
+
+    def block(self, block: Block) -> Self:
+        """Cut out a block of rows, as views."""
+        return replace(self, **{name: getattr(self, name)[block.rows] for name in ARRAY_NAMES})
+
+    def split_holdout(self, fraction: float = 0.15) -> tuple[Self, Self]:
+        """Set the last stretch of the history apart.
+
+        Args:
+            fraction: Share of the rows that no search may see, in (0, 1).
+
+        Returns:
+            The arrays to search on, and the final hold-out.
+
+        Raises:
+            ValueError: If the fraction is not in (0, 1).
+            HistoryTooShortError: If a part would be empty.
+        """
+        if not 0 < fraction < 1:
+            raise ValueError(f"A hold-out is a fraction in (0, 1), but got {fraction=}.")
+        n_search = self.n_bars - int(self.n_bars * fraction)
+        if n_search == self.n_bars:
+            raise HistoryTooShortError(
+                f"A hold-out of {fraction:.0%} has no bar",
+                n_bars=self.n_bars,
+                n_required=int(np.ceil(1 / fraction)),
+            )
+        search = Block(start=0, stop=n_search)
+        return self.block(search), self.block(Block(start=n_search, stop=self.n_bars))
