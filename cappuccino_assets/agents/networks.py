@@ -95,6 +95,6 @@ class PopulationMLP:
 def _orthogonal(random: MemberRandom, rows: int, columns: int) -> Tensor:
     """Draw (M, rows, columns) with orthonormal rows or columns, uniform (Mezzadri 2007)."""
     draws = random.normal(max(rows, columns), min(rows, columns))
-    q, r = torch.linalg.qr(draws)
-    q = q * r.diagonal(dim1=1, dim2=2).sign()[:, None, :]
+    factors = torch.linalg.qr(draws)
+    q: Tensor = factors.Q * factors.R.diagonal(dim1=1, dim2=2).sign()[:, None, :]
     return q if rows >= columns else q.transpose(1, 2).contiguous()

@@ -59,7 +59,7 @@ class PopulationAdam:
         gradients = torch.autograd.grad(loss.sum(), self._parameters)
         n_members = loss.shape[0]
         torch.cat([g.reshape(n_members, -1) for g in gradients], dim=1, out=self._gradients)
-        norms = torch.linalg.vector_norm(self._gradients, dim=1, keepdim=True)
+        norms: Tensor = torch.linalg.vector_norm(self._gradients, dim=1, keepdim=True)
         self._gradients.mul_((self._max_grad_norm / (norms + 1e-6)).clamp_(max=1.0))
         moving = torch.ones_like(norms) if active is None else active[:, None].to(norms.dtype)
         self._advance(moving, self._learning_rate * rate_factor)

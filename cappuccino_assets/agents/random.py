@@ -69,4 +69,5 @@ def _mix(x: Tensor) -> Tensor:
 
 
 def _logical_shift(x: Tensor, n: int) -> Tensor:
-    return (x >> n) & (2 ** (64 - n) - 1)
+    shifted: Tensor = (x >> n) & (2 ** (64 - n) - 1)
+    return shifted
