@@ -82,6 +82,20 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
     _sync_folder(path.parent)
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Replace a file by a copy of another, through a temporary file, fsync and rename."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(source, temporary)
+        _sync_file(temporary)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Make a write-once folder: fill the yielded temporary folder, then it appears whole.

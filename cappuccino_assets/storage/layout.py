@@ -31,13 +31,25 @@ class WarehouseLayout:
         return self.root / "trials"
 
     def trial(self, study_name: str, number: int) -> Path:
-        """Folder of one trial; a number alone identifies nothing."""
+        """Folder of one trial; a number alone identifies nothing.
+
+        Raises:
+            ValueError: If the name would lead out of the folder of trials.
+        """
+        parts = study_name.split("/")
+        if number < 0 or any(part in ("", ".", "..") for part in parts):
+            raise ValueError(f"No folder can have the name of trial {number} of {study_name!r}.")
         return self.trials / study_name / f"{number:05d}"
 
     @property
     def archive(self) -> Path:
         """Archive entries, a folder per VIN, and trial_registry.json."""
         return self.root / "archive"
+
+    @property
+    def trial_registry(self) -> Path:
+        """List of the archive's entries, exported from the warehouse."""
+        return self.archive / "trial_registry.json"
 
     @property
     def ensemble(self) -> Path:
@@ -48,6 +60,11 @@ class WarehouseLayout:
     def manifest(self) -> Path:
         """The manifest that a trader follows."""
         return self.ensemble / "ensemble_manifest.json"
+
+    @property
+    def generations(self) -> Path:
+        """Every manifest that was ever published, by generation."""
+        return self.ensemble / "generations"
 
     @property
     def reports(self) -> Path:
@@ -63,6 +80,11 @@ class WarehouseLayout:
     def writer_database(self) -> Path:
         """The DuckDB file that one writer at a time holds."""
         return self.root / ".writer" / "cappuccino.duckdb"
+
+    @property
+    def writer_lock(self) -> Path:
+        """The kernel lock of that writer; it is released when its holder dies."""
+        return self.root / ".writer" / "lock"
 
     @property
     def phase1_winner(self) -> Path:

@@ -1,0 +1,3 @@
+MERGE INTO trial_params USING incoming USING (study_name, number, parameter)
+WHEN MATCHED THEN UPDATE BY NAME
+WHEN NOT MATCHED THEN INSERT BY NAME;

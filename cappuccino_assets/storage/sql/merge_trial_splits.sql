@@ -1,0 +1,3 @@
+MERGE INTO trial_splits USING incoming USING (study_name, number, split)
+WHEN MATCHED THEN UPDATE BY NAME
+WHEN NOT MATCHED THEN INSERT BY NAME;

@@ -1,0 +1,159 @@
+"""The one place that opens DuckDB: one writer at a time, and a published copy for readers."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import polars as pl
+from filelock import FileLock, Timeout
+
+from cappuccino_assets.errors import WarehouseError
+from cappuccino_assets.storage.arrow import ArrowStream
+from cappuccino_assets.storage.files import canonical_json, copy_file
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.types import Json
+
+LOCK_TIMEOUT_S: Final = 60.0
+
+
+class Warehouse:
+    """Tables of campaigns, trials and archive entries.
+
+    A DuckDB file admits one process that writes or many that read. So there are two: a private one,
+    written under a kernel lock, and the copy published after each transaction, which readers open.
+
+    Args:
+        layout: Where the files lie.
+        lock_timeout_s: How long to wait for another writer.
+    """
+
+    def __init__(self, layout: WarehouseLayout, *, lock_timeout_s: float = LOCK_TIMEOUT_S):
+        self.layout = layout
+        self._lock_timeout_s = lock_timeout_s
+
+    @contextmanager
+    def writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open one short transaction; when the body ends well it is committed and published.
+
+        Yields:
+            A connection inside a transaction, with all tables in place.
+
+        Raises:
+            WarehouseError: If another writer holds the lock for too long, or DuckDB refuses.
+        """
+        path = self.layout.writer_database
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            with _opened(path, read_only=False) as connection:
+                connection.execute(_statement("schema"))
+                connection.begin()
+                yield connection
+                connection.commit()
+                connection.execute("CHECKPOINT")  # or the copy lacks what is still in the log
+            copy_file(path, self.layout.database)
+
+    def query(self, query: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Read from the published file.
+
+        Args:
+            query: Name of a file in `storage/sql`, or SQL.
+            params: Values bound to `$name` in it.
+
+        Raises:
+            WarehouseError: If nothing was published yet, or DuckDB refuses.
+        """
+        path = self.layout.database
+        if not path.is_file():
+            raise WarehouseError(f"There is no database at {path}: nothing was published yet.")
+        sql = _statement(query) if query.isidentifier() else query
+        with _opened(path, read_only=True) as connection:
+            return pl.DataFrame(ArrowStream(connection.sql(sql, params=dict(params or {}))))
+
+    def merge(self, tables: Mapping[str, Sequence[Json]]) -> None:
+        """Insert rows, or update those with the same key, in one transaction.
+
+        Args:
+            tables: Rows by table; a row that lacks a column has null there.
+
+        Raises:
+            WarehouseError: If a row has a column that its table lacks, or breaks a constraint; then
+                nothing is written.
+        """
+        with self.writer() as connection:
+            for table, rows in tables.items():
+                _merge(connection, table, rows)
+
+    def ingest(
+        self, trials: Sequence[Json], params: Sequence[Json], splits: Sequence[Json]
+    ) -> None:
+        """Merge trials with their parameters and splits; doing it twice changes nothing."""
+        self.merge({"trials": trials, "trial_params": params, "trial_splits": splits})
+
+    def activate_campaign(self, row: Json) -> None:
+        """Make a campaign the active one, the only one.
+
+        Args:
+            row: Columns of the table `campaigns`, without `active`; `definition` is a JSON object.
+        """
+        stored = row | {"definition": canonical_json(row["definition"]), "active": True}
+        with self.writer() as connection:
+            connection.execute("UPDATE campaigns SET active = false WHERE active")
+            _merge(connection, "campaigns", [stored])
+
+    def active_campaign(self) -> Json | None:
+        """Read the active campaign; None where there is none yet."""
+        if not self.layout.database.is_file():
+            return None
+        rows = self.query("active_campaign").to_dicts()
+        return rows[0] | {"definition": json.loads(rows[0]["definition"])} if rows else None
+
+    def top_trials(self, study_names: Sequence[str], n: int) -> pl.DataFrame:
+        """Read the best complete trials of some studies by signed score, best first."""
+        return self.query("top_trials", {"study_names": list(study_names), "n": n})
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        path = self.layout.writer_lock
+        try:
+            lock = FileLock(path, timeout=self._lock_timeout_s)
+            lock.acquire()
+        except Timeout as error:
+            raise WarehouseError(
+                f"Another writer has held {path} for more than {self._lock_timeout_s} s."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Json]) -> None:
+    if not rows:
+        return
+    empty = pl.DataFrame(ArrowStream(connection.table(table).limit(0)))
+    unknown = sorted({column for row in rows for column in row} - set(empty.columns))
+    if unknown:
+        raise WarehouseError(f"The table {table!r} has no column {unknown[0]!r}.")
+    connection.register("incoming", ArrowStream(pl.DataFrame(rows, schema=empty.schema)))
+    connection.execute(_statement(f"merge_{table}"))
+    connection.unregister("incoming")
+
+
+@contextmanager
+def _opened(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        with closing(duckdb.connect(path, read_only=read_only)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+    except duckdb.Error as error:
+        raise WarehouseError(f"{path}: {error}") from error
+
+
+@cache
+def _statement(name: str) -> str:
+    return files("cappuccino_assets.storage").joinpath("sql", f"{name}.sql").read_text()

@@ -1,0 +1,266 @@
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+from filelock import FileLock
+
+from cappuccino_assets.errors import WarehouseError
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.warehouse import Warehouse
+
+STARTED = datetime(2026, 2, 14, 1, 2, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    return Warehouse(WarehouseLayout(root=tmp_path))
+
+
+def trial(number, score, *, study_name="c/phase2_ppo", state="COMPLETE", **columns):
+    results = {"sharpe_bot": score, "sharpe_hodl": 0, "no_trades": False, "score": score}
+    return {
+        "study_name": study_name,
+        "number": number,
+        "state": state,
+        "campaign": "c",
+        "phase": 2,
+        "algorithm": "ppo",
+        "timeframe": "7d",
+        "interval": "1h",
+        "dataset_digest": "d1",
+        "started_at": STARTED,
+        "flags": ["slow"],
+        **(results if state == "COMPLETE" else {}),
+        **columns,
+    }
+
+
+def param(number, parameter, value, *, study_name="c/phase2_ppo"):
+    return {"study_name": study_name, "number": number, "parameter": parameter, "value": value}
+
+
+def split(number, index, sharpe_bot):
+    return {
+        "study_name": "c/phase2_ppo",
+        "number": number,
+        "split": index,
+        "test_groups": [0, index + 1],
+        "sharpe_bot": sharpe_bot,
+        "sharpe_hodl": 0.5,
+        "total_return": -0.1,
+        "max_drawdown": 0.2,
+        "n_bars": 100,
+        "n_trades": 3,
+        "fees_usd": 1.25,
+        "turnover": 4.0,
+        "no_trades": False,
+    }
+
+
+def campaign(name, **columns):
+    row = {"campaign": name, "profile": "mini", "seed": 0, "source": "simulated"}
+    return row | {"started_at": STARTED, "definition": {"digests": {"1h": "d1"}}} | columns
+
+
+def rows(warehouse, table):
+    return warehouse.query(f"SELECT * FROM {table} ORDER BY ALL").to_dicts()
+
+
+def test_a_row_reads_back_with_its_types(warehouse):
+    warehouse.ingest([trial(3, -0.25)], [param(3, "gamma", "0.985")], [split(3, 0, -1.5)])
+    (stored,) = rows(warehouse, "trials")
+    assert (stored["number"], stored["score"], stored["flags"]) == (3, -0.25, ["slow"])
+    assert (stored["started_at"], stored["model_sha256"]) == (STARTED, None)
+    assert rows(warehouse, "trial_params")[0]["value"] == "0.985"
+    assert rows(warehouse, "trial_splits")[0]["test_groups"] == [0, 1]
+
+
+def test_ingesting_twice_changes_nothing(warehouse):
+    tables = [trial(0, 0.1), trial(1, 0.2)], [param(0, "gamma", "0.9")], [split(0, 0, 1.0)]
+    warehouse.ingest(*tables)
+    before = [rows(warehouse, t) for t in ("trials", "trial_params", "trial_splits")]
+    warehouse.ingest(*tables)
+    assert [rows(warehouse, t) for t in ("trials", "trial_params", "trial_splits")] == before
+    assert [len(table) for table in before] == [2, 1, 1]
+
+
+def test_a_row_with_a_known_key_is_updated(warehouse):
+    warehouse.ingest([trial(0, None, state="FAIL")], [], [])
+    warehouse.ingest([trial(0, 0.2)], [], [])
+    assert [(row["state"], row["score"]) for row in rows(warehouse, "trials")] == [
+        ("COMPLETE", 0.2)
+    ]
+
+
+def test_incident_21_a_new_study_leaves_the_trials_of_an_older_one(warehouse):
+    warehouse.ingest([trial(7, 0.3, study_name="old")], [param(7, "g", "1", study_name="old")], [])
+    warehouse.ingest([trial(7, 0.1, study_name="new")], [param(7, "g", "2", study_name="new")], [])
+    assert [(r["study_name"], r["score"]) for r in rows(warehouse, "trials")] == [
+        ("new", 0.1),
+        ("old", 0.3),
+    ]
+    assert len(rows(warehouse, "trial_params")) == 2
+
+
+def test_incident_24_the_best_of_negative_scores_is_the_highest(warehouse):
+    warehouse.ingest([trial(0, -0.9), trial(1, -0.1), trial(2, -0.5)], [], [])
+    assert warehouse.top_trials(["c/phase2_ppo"], 2)["number"].to_list() == [1, 2]
+
+
+def test_the_top_trials_are_complete_ones_of_the_named_studies(warehouse):
+    failed = trial(0, None, state="FAIL")
+    other = trial(1, 9.0, study_name="other/phase2_ppo")
+    pruned = trial(2, None, state="PRUNED")
+    warehouse.ingest([failed, other, pruned, trial(4, 0.5), trial(3, 0.5)], [], [])
+    assert warehouse.top_trials(["c/phase2_ppo"], 10)["number"].to_list() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        ({"score": float("nan")}, "isfinite"),
+        ({"score": None}, "CHECK"),
+        ({"state": "RUNNING"}, "CHECK"),
+        ({"dataset_digest": None}, "NOT NULL"),
+        ({"sharpe": 1.0}, "no column 'sharpe'"),
+    ],
+)
+def test_a_row_that_breaks_a_rule_is_refused_and_nothing_is_written(warehouse, columns, fault):
+    warehouse.ingest([trial(0, 0.1)], [], [])
+    with pytest.raises(WarehouseError, match=fault):
+        warehouse.ingest([trial(1, 0.2), trial(2, 0.3) | columns], [], [])
+    assert [row["number"] for row in rows(warehouse, "trials")] == [0]
+
+
+def test_nothing_of_a_transaction_that_raises_is_published(warehouse):
+    warehouse.ingest([trial(0, 0.1)], [], [])
+    with pytest.raises(WarehouseError, match="no_such_table"):
+        warehouse.merge({"trials": [trial(1, 0.2)], "no_such_table": [{}]})
+    assert len(rows(warehouse, "trials")) == 1
+    warehouse.ingest([trial(2, 0.2)], [], [])  # neither the lock nor the file is still held
+    assert [row["number"] for row in rows(warehouse, "trials")] == [0, 2]
+
+
+def test_exactly_one_campaign_is_active(warehouse):
+    assert warehouse.active_campaign() is None
+    warehouse.activate_campaign(campaign("first"))
+    warehouse.activate_campaign(campaign("second"))
+    assert warehouse.active_campaign()["campaign"] == "second"
+    warehouse.activate_campaign(campaign("first", completed_at=STARTED))
+    active = warehouse.active_campaign()
+    assert (active["campaign"], active["completed_at"]) == ("first", STARTED)
+    assert active["definition"] == {"digests": {"1h": "d1"}}
+    assert [row["active"] for row in rows(warehouse, "campaigns")] == [True, False]
+
+
+def test_no_campaign_is_active_in_an_empty_database(warehouse):
+    warehouse.merge({})
+    assert warehouse.active_campaign() is None
+
+
+def test_an_absent_database_is_an_error_not_an_empty_table(warehouse):
+    with pytest.raises(WarehouseError, match="nothing was published"):
+        warehouse.query("SELECT 1")
+
+
+def test_a_corrupt_database_is_an_error(warehouse):
+    warehouse.ingest([trial(0, 0.1)], [], [])
+    warehouse.layout.database.write_bytes(b"no database" * 1000)
+    with pytest.raises(WarehouseError, match=r"cappuccino\.duckdb"):
+        warehouse.query("SELECT 1")
+
+
+def test_wrong_sql_is_an_error(warehouse):
+    warehouse.merge({})
+    with pytest.raises(WarehouseError, match="no_such_table"):
+        warehouse.query("SELECT * FROM no_such_table")
+
+
+def test_a_reader_cannot_write(warehouse):
+    warehouse.ingest([trial(0, 0.1)], [], [])
+    with pytest.raises(WarehouseError, match="read-only"):
+        warehouse.query("DELETE FROM trials")
+
+
+def test_an_answer_without_rows_keeps_its_columns(warehouse):
+    warehouse.merge({})
+    assert warehouse.query("archive_entries").columns[0] == "vin"
+
+
+def test_a_second_writer_waits_only_so_long(warehouse):
+    patient = Warehouse(warehouse.layout, lock_timeout_s=0.05)
+    warehouse.merge({})
+    with FileLock(warehouse.layout.writer_lock), pytest.raises(WarehouseError, match="more than"):
+        patient.merge({})
+    patient.merge({})
+
+
+READER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1], read_only=True)
+count = "SELECT count(*) FROM trials"
+print(connection.execute(count).fetchone()[0], flush=True)
+sys.stdin.readline()
+print(connection.execute(count).fetchone()[0], flush=True)
+"""
+
+
+def test_incident_37_a_reader_in_another_process_never_blocks_the_writer(warehouse):
+    warehouse.ingest([trial(0, 0.1)], [], [])
+    command = [sys.executable, "-c", READER, str(warehouse.layout.database)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as reader:
+        assert reader.stdout.readline() == "1\n"
+        warehouse.ingest([trial(1, 0.2)], [], [])  # while the other process has the file open
+        assert len(rows(warehouse, "trials")) == 2
+        answer, _ = reader.communicate("\n", timeout=20)
+    assert answer == "1\n"  # what it opened is still whole
+    assert reader.returncode == 0
+
+
+def test_incident_37_the_writer_never_blocks_a_reader_in_another_process(warehouse):
+    warehouse.ingest([trial(0, 0.1)], [], [])
+    command = [sys.executable, "-c", READER, str(warehouse.layout.database)]
+    with warehouse.writer() as connection:
+        connection.execute("DELETE FROM trials")
+        done = subprocess.run(command, input="\n", capture_output=True, text=True, timeout=20)
+    assert done.stdout == "1\n1\n", done.stderr
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.warehouse import Warehouse
+
+with Warehouse(WarehouseLayout(root=Path(sys.argv[1]))).writer() as connection:
+    connection.execute("DELETE FROM trials")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_writer_that_is_killed_leaves_the_old_state_and_no_lock(warehouse):
+    warehouse.ingest([trial(0, 0.1)], [], [])
+    command = [sys.executable, "-c", KILLED, str(warehouse.layout.root)]
+    killed = subprocess.run(command, check=False, timeout=60)
+    assert killed.returncode == -9
+    assert len(rows(warehouse, "trials")) == 1
+    Warehouse(warehouse.layout, lock_timeout_s=1).ingest([trial(1, 0.2)], [], [])
+    assert len(rows(warehouse, "trials")) == 2
+
+
+def test_a_commit_that_was_not_published_comes_with_the_next_one(warehouse):
+    warehouse.layout.database.mkdir(parents=True)  # no file can replace a folder
+    with pytest.raises(OSError, match="directory"):
+        warehouse.ingest([trial(0, 0.1)], [], [])
+    warehouse.layout.database.rmdir()
+    warehouse.merge({})
+    assert len(rows(warehouse, "trials")) == 1
+
+
+def test_the_published_file_holds_what_was_in_the_log(warehouse):
+    warehouse.ingest([trial(number, 0.1) for number in range(2000)], [], [])
+    with duckdb.connect(warehouse.layout.database, read_only=True) as connection:
+        assert connection.execute("SELECT count(*) FROM trials").fetchone() == (2000,)
