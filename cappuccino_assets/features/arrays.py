@@ -2,14 +2,19 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
 
-from cappuccino_assets.errors import HistoryTooShortError
-from cappuccino_assets.features.blocks import Block
-from cappuccino_assets.features.contract import FeatureContract
+from cappuccino_assets.errors import HistoryTooShortError, IntegrityError
+from cappuccino_assets.features.blocks import Block, segment_blocks
+from cappuccino_assets.features.contract import FeatureContract, Layout, market_contract
+from cappuccino_assets.features.matrix import feature_matrix
+from cappuccino_assets.features.scaling import refuse_constant_columns
+from cappuccino_assets.market.grid import BarGrid
 from cappuccino_assets.market.intervals import Interval
+from cappuccino_assets.storage.files import new_folder, read_json, write_json
 from cappuccino_assets.types import BoolArray, Float32Array, FloatArray, IntArray
 
 ARRAY_NAMES: Final = ("open_time", "open", "close", "observed", "segment", "features")
@@ -142,3 +147,101 @@ class FeatureArrays:
             )
         search = Block(start=0, stop=n_search)
         return self.block(search), self.block(Block(start=n_search, stop=self.n_bars))
+
+
+def build_feature_arrays(
+    grid: BarGrid, *, layout: Layout = Layout.COMPACT, enhanced: bool = False
+) -> FeatureArrays:
+    """Compute the features of a grid of bars.
+
+    Args:
+        grid: Bars of all symbols on one grid.
+        layout: Whose indicators: the basket's, or every coin's.
+        enhanced: Whether to add the rolling features of every coin.
+
+    Returns:
+        Arrays that begin at the first row with features.
+
+    Raises:
+        HistoryTooShortError: If no segment outlasts the warm-up by two rows.
+        ConstantColumnError: If a feature never changes; names it.
+    """
+    contract = market_contract(
+        symbols=grid.symbols, interval=grid.interval, layout=layout, enhanced=enhanced
+    )
+    features, segment = feature_matrix(grid, contract)
+    usable = np.flatnonzero(segment >= 0)
+    if len(usable) < 2:
+        longest = max((block.n_bars for block in segment_blocks(grid.segment)), default=0)
+        raise HistoryTooShortError(
+            f"No run of {grid.interval} bars without a long gap outlasts the warm-up of the "
+            "features",
+            n_bars=longest,
+            n_required=contract.warm_up_bars + 2,
+        )
+    refuse_constant_columns(features[usable], columns=contract.columns)
+    rows = slice(int(usable[0]), None)
+    return FeatureArrays(
+        contract=contract,
+        dataset_digest=grid.dataset_digest,
+        open_time=grid.open_time[rows],
+        open=grid.open[rows],
+        close=grid.close[rows],
+        observed=grid.observed[rows],
+        segment=segment[rows],
+        features=features[rows],
+    )
+
+
+def save_arrays(folder: Path, arrays: FeatureArrays) -> Path:
+    """Store arrays under their digest; what is already there is left as it is.
+
+    Args:
+        folder: Where arrays of one kind lie.
+        arrays: What to store.
+
+    Returns:
+        The folder `<folder>/<digest>`: one .npy file per array, contract.json and arrays.json.
+    """
+    digest = arrays.digest
+    path = folder / digest
+    if not path.exists():
+        with new_folder(path) as temporary:
+            for name in ARRAY_NAMES:
+                np.save(temporary / f"{name}.npy", getattr(arrays, name), allow_pickle=False)
+            write_json(temporary / "contract.json", arrays.contract.to_json())
+            description = {"digest": digest, "dataset_digest": arrays.dataset_digest}
+            write_json(temporary / "arrays.json", description)
+    return path
+
+
+def load_arrays(path: Path) -> FeatureArrays:
+    """Open stored arrays as read-only memory maps.
+
+    Args:
+        path: What `save_arrays` returned.
+
+    Returns:
+        The arrays, whose contract is compared with the one derived from its own settings.
+
+    Raises:
+        FileNotFoundError: If there are none.
+        IntegrityError: If the content is not what its digest says.
+        ContractMismatchError: If this version defines the columns differently; names the field.
+    """
+    description = read_json(path / "arrays.json")
+    contract = FeatureContract.from_json(read_json(path / "contract.json"))
+    market_contract(
+        symbols=contract.symbols,
+        interval=contract.interval,
+        layout=contract.layout,
+        enhanced=contract.enhanced,
+    ).require_equal(contract)
+    arrays = FeatureArrays(
+        contract=contract,
+        dataset_digest=description["dataset_digest"],
+        **{name: np.load(path / f"{name}.npy", mmap_mode="r") for name in ARRAY_NAMES},
+    )
+    if arrays.digest != description["digest"]:
+        raise IntegrityError(f"{path} is not what its digest {description['digest']} says.")
+    return arrays
