@@ -52,6 +52,11 @@ class WarehouseLayout:
         return self.archive / "trial_registry.json"
 
     @property
+    def archive_lock(self) -> Path:
+        """The kernel lock of whoever archives."""
+        return self.archive / ".lock"
+
+    @property
     def ensemble(self) -> Path:
         """The manifest, its generations and member files."""
         return self.root / "ensemble"
@@ -62,9 +67,19 @@ class WarehouseLayout:
         return self.ensemble / "ensemble_manifest.json"
 
     @property
+    def members(self) -> Path:
+        """Verified copies of models, a folder per SHA-256 of the weights."""
+        return self.ensemble / "members"
+
+    @property
     def generations(self) -> Path:
         """Every manifest that was ever published, by generation."""
         return self.ensemble / "generations"
+
+    @property
+    def publisher_lock(self) -> Path:
+        """The kernel lock of whoever publishes a manifest."""
+        return self.ensemble / ".lock"
 
     @property
     def reports(self) -> Path:

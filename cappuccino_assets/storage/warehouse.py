@@ -6,19 +6,17 @@ from contextlib import closing, contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 import polars as pl
-from filelock import FileLock, Timeout
 
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.storage.arrow import ArrowStream
 from cappuccino_assets.storage.files import canonical_json, copy_file
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.locks import LOCK_TIMEOUT_S, exclusive
 from cappuccino_assets.types import Json
-
-LOCK_TIMEOUT_S: Final = 60.0
 
 
 class Warehouse:
@@ -47,8 +45,7 @@ class Warehouse:
             WarehouseError: If another writer holds the lock for too long, or DuckDB refuses.
         """
         path = self.layout.writer_database
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock():
+        with exclusive(self.layout.writer_lock, timeout_s=self._lock_timeout_s):
             with _opened(path, read_only=False) as connection:
                 connection.execute(_statement("schema"))
                 connection.begin()
@@ -115,21 +112,6 @@ class Warehouse:
     def top_trials(self, study_names: Sequence[str], n: int) -> pl.DataFrame:
         """Read the best complete trials of some studies by signed score, best first."""
         return self.query("top_trials", {"study_names": list(study_names), "n": n})
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        path = self.layout.writer_lock
-        try:
-            lock = FileLock(path, timeout=self._lock_timeout_s)
-            lock.acquire()
-        except Timeout as error:
-            raise WarehouseError(
-                f"Another writer has held {path} for more than {self._lock_timeout_s} s."
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Json]) -> None:

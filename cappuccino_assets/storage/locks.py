@@ -1,0 +1,37 @@
+"""Locks of the kernel: whoever dies lets go."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from cappuccino_assets.errors import WarehouseError
+
+LOCK_TIMEOUT_S: Final = 60.0
+
+
+@contextmanager
+def exclusive(path: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Keep other processes out while the body runs.
+
+    Args:
+        path: File of the lock; it is made where it is absent.
+        timeout_s: How long to wait for another holder.
+
+    Raises:
+        WarehouseError: If another holder keeps it for longer.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=timeout_s)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise WarehouseError(
+            f"Another process has held {path} for more than {timeout_s} s."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
