@@ -1,0 +1,276 @@
+"""The batched trading environment: members x environments, without a loop over either."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cappuccino_assets.envs.market import MarketTensors
+from cappuccino_assets.envs.reward import RewardConfig, RewardFunction
+from cappuccino_assets.envs.state import State, restarted
+from cappuccino_assets.envs.volume import VolumeWindow
+from cappuccino_assets.errors import ConfigurationError
+from cappuccino_assets.execution.account import BarPrices, open_account, trade_bar
+from cappuccino_assets.execution.deadlines import bars_into_cycle
+from cappuccino_assets.execution.fees import FEE_WINDOW_DAYS
+from cappuccino_assets.execution.ledger import Ledger
+from cappuccino_assets.execution.rules import RuleTensors, TradingRules
+
+
+class Step(NamedTuple):
+    """What one bar brought; every shape is (M, E), and a finished environment has zeros.
+
+    Attributes:
+        reward: Float32.
+        terminated: The episode has no future: its cycle is over.
+        truncated: The episode was cut short by the end of its block.
+        equity_return: Simple return of the equity over the bar, costs included, float64.
+        benchmark_return: The same of equal-weight buy and hold.
+        fee_usd: Paid in the bar.
+        traded_usd: Gross value of the bar's fills.
+    """
+
+    reward: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    equity_return: Tensor
+    benchmark_return: Tensor
+    fee_usd: Tensor
+    traded_usd: Tensor
+
+
+class TradingEnvironment:
+    """M members, each trading in E environments of its own, by the rules of money.
+
+    An episode begins flat, with a decision at the close of its first row, filled in the bar after
+    it. In training it ends with its cycle (terminated) or with its block (truncated), whichever
+    comes first; a continuing environment, for evaluation, runs cycle after cycle to the block's
+    end. A position that is overdue when its episode ends is marked at its last close.
+
+    Args:
+        market: Bars on the device where everything runs.
+        rules: One per member, M.
+        rewards: One per member.
+        n_envs: Environments of each member, E.
+        continuing: Whether cycles follow each other.
+
+    Raises:
+        ConfigurationError: If rules and market do not fit each other, or the numbers of members.
+    """
+
+    def __init__(
+        self,
+        market: MarketTensors,
+        *,
+        rules: Sequence[TradingRules],
+        rewards: Sequence[RewardConfig],
+        n_envs: int,
+        continuing: bool,
+    ):
+        if n_envs < 1 or not rules or len(rules) != len(rewards):
+            raise ConfigurationError(
+                "A population needs environments, and rules and a reward for each member, "
+                f"but got {n_envs=}, {len(rules)=}, {len(rewards)=}."
+            )
+        self._market = market
+        self._rules = RuleTensors(rules, market.device)
+        _require_fit(self._rules, market)
+        self._reward = RewardFunction(rewards, market.device)
+        self._continuing = continuing
+        self._shape = (len(rules), n_envs)
+        window_bars = FEE_WINDOW_DAYS * self._rules.bars_per_day
+        self._window = VolumeWindow(window_bars, self._shape, market.device)
+        row = market.tradable.long().argmax().expand(self._shape)
+        self._state = self._fresh(row, row)._replace(finished=torch.ones_like(row).bool())
+
+    @property
+    def n_members(self) -> int:
+        """Number of members, M."""
+        return self._shape[0]
+
+    @property
+    def n_envs(self) -> int:
+        """Number of environments of each member, E."""
+        return self._shape[1]
+
+    @property
+    def bar(self) -> Tensor:
+        """Row of the next decision, int64, shape (M, E)."""
+        return self._state.bar
+
+    @property
+    def finished(self) -> Tensor:
+        """Whether the episode is over, bool, shape (M, E); true before the first reset."""
+        return self._state.finished
+
+    @property
+    def equity(self) -> Tensor:
+        """Worth of the account at the last close, in USD, shape (M, E)."""
+        return self._state.equity
+
+    @property
+    def ledger(self) -> Ledger:
+        """The books."""
+        return self._state.account.ledger
+
+    @property
+    def account(self) -> Tensor:
+        """What an agent sees of its account, float32, shape (M, E, A).
+
+        Weights of cash and of each position in the equity; then, with a deadline, the fraction of
+        the cycle that is left: 1 at its first decision, 1 / cycle_bars at its last.
+        """
+        state, ledger = self._state, self._state.account.ledger
+        value = torch.cat([ledger.cash[..., None], ledger.quantity * state.bars.close], dim=-1)
+        weights = value.div_(state.equity[..., None])
+        if not self._rules.has_deadline:
+            return weights.float()
+        into = bars_into_cycle(state.bar, state.start, self._rules.cycle_bars)
+        left = 1 - into.double() / self._rules.cycle_bars
+        return torch.cat([weights, left[..., None]], dim=-1).float()
+
+    def reset(self, start: Tensor, stop: Tensor) -> None:
+        """Begin an episode in every environment.
+
+        Args:
+            start: Row of the first decision, int64, shape (M, E).
+            stop: Row after the last one, int64, shape (M, E).
+
+        Raises:
+            ValueError: If a start is not tradable, or an episode does not lie in one segment with
+                at least two rows.
+        """
+        self._check(start, stop)
+        self._state = self._fresh(start, stop)
+
+    def restart(self, mask: Tensor, start: Tensor, stop: Tensor) -> None:
+        """Begin an episode where the mask (M, E) says so, and leave the others alone.
+
+        Nothing is checked here, for a check would wait for the device at every bar: the starts of
+        a `StartTable` obey the rules that `reset` checks.
+        """
+        self._state = restarted(self._state, mask, self._fresh(start, stop))
+
+    def step(self, action: Tensor) -> Step:
+        """Trade one bar in every environment that is not finished.
+
+        Args:
+            action: Trades wanted, in [-1, 1], shape (M, E, N).
+        """
+        before = self._state
+        active = ~before.finished
+        age = before.bar - before.start
+        bar = before.bar + active
+        bars = self._market.bars(bar)
+        due = active & (bars_into_cycle(bar, before.start, self._rules.cycle_bars) == 0)
+        next_observed = bars.observed & active[..., None]
+        account, traded = trade_bar(
+            before.account,
+            action,
+            BarPrices(
+                close=before.bars.close,
+                next_open=bars.open,
+                next_close=bars.close,
+                tradable=before.bars.observed & next_observed,
+                next_observed=next_observed,
+            ),
+            equity=before.equity,
+            fee_rate=self._rules.fee_rates(self._window.volume(before.traded_usd, age)),
+            due=due,
+            rules=self._rules,
+        )
+        equity = account.ledger.equity(bars.close)
+        terminated = torch.zeros_like(due) if self._continuing else due
+        truncated = active & (bar == before.stop - 1) & ~terminated
+        self._state = before._replace(
+            bar=bar,
+            finished=before.finished | terminated | truncated,
+            account=account,
+            bars=bars,
+            equity=equity,
+            peak=before.peak.maximum(equity),
+            traded_usd=before.traded_usd + traded,
+            benchmark=(before.benchmark_quantity * bars.close).sum(dim=-1),
+        )
+        return self._outcome(before, active, age, terminated, truncated)
+
+    def _outcome(
+        self, before: State, active: Tensor, age: Tensor, terminated: Tensor, truncated: Tensor
+    ) -> Step:
+        after = self._state
+        ledger = after.account.ledger
+        growth = after.equity / before.equity
+        benchmark_growth = after.benchmark / before.benchmark
+        largest_usd = (ledger.quantity * after.bars.close).amax(dim=-1)
+        cash_weight = ledger.cash / after.equity
+        fallen = after.equity / after.peak - before.equity / before.peak
+        reward = self._reward(
+            growth=growth,
+            benchmark_growth=benchmark_growth,
+            progress=self._progress(before, age),
+            drawdown_increase=(-fallen).clamp_min_(0),
+            largest_weight=largest_usd / after.equity,
+            cash_shortfall=(self._rules.min_cash_reserve - cash_weight).clamp_min_(0),
+        )
+        return Step(
+            reward=reward.mul_(active),
+            terminated=terminated,
+            truncated=truncated,
+            equity_return=growth - 1,
+            benchmark_return=(benchmark_growth - 1).mul_(active),
+            fee_usd=ledger.fees - before.account.ledger.fees,
+            traded_usd=after.traded_usd - before.traded_usd,
+        )
+
+    def _progress(self, before: State, age: Tensor) -> Tensor:
+        if self._rules.has_deadline:
+            n_bars, into = self._rules.cycle_bars, torch.remainder(age, self._rules.cycle_bars)
+        else:
+            n_bars, into = before.stop - before.start - 1, age
+        return into.double() / (n_bars - 1).clamp_min(1)
+
+    def _fresh(self, start: Tensor, stop: Tensor) -> State:
+        cash = self._rules.initial_cash_usd.expand(self._shape)
+        zero = torch.zeros_like(cash)
+        n_symbols = self._market.n_symbols
+        price = self._market.bars((start + 1).clamp_max_(self._market.n_bars - 1)).open
+        each_usd = 1 / (n_symbols * (1 + self._rules.fee_rates.first))
+        return State(
+            bar=start,
+            start=start,
+            stop=stop,
+            finished=torch.zeros(self._shape, dtype=torch.bool, device=start.device),
+            account=open_account(cash, n_symbols),
+            bars=self._market.bars(start),
+            equity=cash,
+            peak=cash,
+            traded_usd=zero,
+            benchmark_quantity=each_usd[..., None] / (price * self._rules.buy_factor),
+            benchmark=torch.ones_like(cash),
+        )
+
+    def _check(self, start: Tensor, stop: Tensor) -> None:
+        if start.shape != self._shape or stop.shape != self._shape:
+            raise ValueError(f"Episodes need shape {self._shape}, but got {tuple(start.shape)}.")
+        last = self._market.n_bars - 1
+        if not bool(((start >= 0) & (start + 1 < stop) & (stop - 1 <= last)).all()):
+            raise ValueError(f"Episodes need two rows or more in [0, {last + 1}).")
+        if not bool(self._market.tradable[start].all()):
+            row = start[~self._market.tradable[start]][0]
+            raise ValueError(f"Every start must be tradable, but row {int(row)} is not.")
+        segment = self._market.segment
+        if not bool((segment[start] == segment[stop - 1]).all()):
+            raise ValueError("An episode must lie in one segment.")
+
+
+def _require_fit(rules: RuleTensors, market: MarketTensors) -> None:
+    if rules.symbols != market.symbols:
+        raise ConfigurationError(
+            f"The rules are for {rules.symbols}, but the market has {market.symbols}."
+        )
+    if rules.bars_per_day != market.bars_per_day:
+        raise ConfigurationError(
+            f"The rules are for {rules.bars_per_day} bars a day, "
+            f"but the market has {market.bars_per_day}."
+        )

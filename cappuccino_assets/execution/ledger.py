@@ -1,0 +1,97 @@
+"""The books of an account: what came in, what went out, and what it is worth."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Ledger(NamedTuple):
+    """The accounts of all environments; float64, in USD where not said.
+
+    At every moment: cash + sum(quantity x price) = initial + realised + unrealised - fees.
+
+    Attributes:
+        cash: Shape (M, E), never negative.
+        quantity: Held of each symbol, in the base coin, shape (M, E, N), never negative.
+        entry_price: Average price paid for what is held, without fees, shape (M, E, N); means
+            nothing where nothing is held.
+        fees: Paid since the start, shape (M, E).
+        realised: Profit of everything sold, before fees, shape (M, E).
+    """
+
+    cash: Tensor
+    quantity: Tensor
+    entry_price: Tensor
+    fees: Tensor
+    realised: Tensor
+
+    def equity(self, price: Tensor) -> Tensor:
+        """Mark the account at prices (M, E, N); shape (M, E)."""
+        return (self.quantity * price).sum(dim=-1).add_(self.cash)
+
+    def unrealised(self, price: Tensor) -> Tensor:
+        """Profit of what is held, were it sold at prices (M, E, N) for nothing; shape (M, E)."""
+        return ((price - self.entry_price) * self.quantity).sum(dim=-1)
+
+
+def open_ledger(cash: Tensor, n_symbols: int) -> Ledger:
+    """Start accounts that hold cash (M, E) and nothing else."""
+    nothing = torch.zeros(*cash.shape, n_symbols, dtype=cash.dtype, device=cash.device)
+    zero = torch.zeros_like(cash)
+    return Ledger(cash=cash, quantity=nothing, entry_price=nothing, fees=zero, realised=zero)
+
+
+def record_sales(
+    ledger: Ledger, quantity: Tensor, price: Tensor, fee_rate: Tensor
+) -> tuple[Ledger, Tensor]:
+    """Book sales.
+
+    Args:
+        ledger: Accounts before.
+        quantity: Sold of each symbol, at most what is held, shape (M, E, N).
+        price: Paid for it, costs of the price included, shape (M, E, N).
+        fee_rate: Fraction of the proceeds, shape (M, E).
+
+    Returns:
+        Accounts after, and the gross proceeds, shape (M, E).
+    """
+    proceeds = (quantity * price).sum(dim=-1)
+    cost = (quantity * ledger.entry_price).sum(dim=-1)
+    fee = proceeds * fee_rate
+    after = ledger._replace(
+        cash=ledger.cash + proceeds - fee,
+        quantity=ledger.quantity - quantity,
+        fees=ledger.fees + fee,
+        realised=ledger.realised + proceeds - cost,
+    )
+    return after, proceeds
+
+
+def record_purchases(
+    ledger: Ledger, notional: Tensor, price: Tensor, fee_rate: Tensor
+) -> tuple[Ledger, Tensor]:
+    """Book purchases.
+
+    Args:
+        ledger: Accounts before.
+        notional: Bought of each symbol, in USD before fees, shape (M, E, N).
+        price: Paid for it, costs of the price included, shape (M, E, N).
+        fee_rate: Fraction of the notional, shape (M, E).
+
+    Returns:
+        Accounts after, and the gross cost, shape (M, E). Cash that rounding would leave a hair
+        below zero is zero.
+    """
+    cost = notional.sum(dim=-1)
+    fee = cost * fee_rate
+    bought = notional / price
+    quantity = ledger.quantity + bought
+    share = bought / quantity.clamp_min(torch.finfo(quantity.dtype).tiny)
+    after = ledger._replace(
+        cash=(ledger.cash - cost - fee).clamp_min_(0),
+        quantity=quantity,
+        entry_price=torch.lerp(ledger.entry_price, price, share),
+        fees=ledger.fees + fee,
+    )
+    return after, cost
