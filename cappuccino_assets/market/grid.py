@@ -79,7 +79,7 @@ def grid_from_bars(bars: Bars, *, max_gap_hours: float = MAX_GAP_HOURS) -> BarGr
     for name, value in values.items():
         values[name] = np.where(observed, value, 0.0 if name == "volume" else last_close)
     limit = max(1, int(max_gap_hours * 3600 / bars.interval.seconds))
-    usable = ((_gap_length(observed) <= limit) & np.isfinite(last_close)).all(axis=1)
+    is_usable = (_gap_length(observed) <= limit) & np.isfinite(last_close)  # (T, N)
     return BarGrid(
         interval=bars.interval,
         symbols=bars.symbols,
@@ -87,7 +87,7 @@ def grid_from_bars(bars: Bars, *, max_gap_hours: float = MAX_GAP_HOURS) -> BarGr
         open_time=open_time,
         present=present,
         observed=observed,
-        segment=_segments(usable),
+        segment=_segments(np.asarray(is_usable.all(axis=1))),
         **values,
     )
 
