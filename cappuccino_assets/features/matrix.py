@@ -64,8 +64,8 @@ def _observed_bars(grid: BarGrid, block: Block, n: int) -> tuple[pl.DataFrame, B
 def _indicators_on_grid(bars: pl.DataFrame, observed: BoolArray) -> FloatArray:
     """Repeat the last observed bar's indicators, shape (T, 11), where there is none."""
     last_bar = np.maximum(observed.cumsum() - 1, 0)  # before the first bar: row 0, all null
-    values: FloatArray = indicators(bars).to_numpy()
-    return values[last_bar]
+    values: FloatArray = indicators(bars).to_numpy()[last_bar]
+    return values
 
 
 def _rolling_on_grid(grid: BarGrid, block: Block, n: int) -> FloatArray:
