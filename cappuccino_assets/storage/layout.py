@@ -67,11 +67,6 @@ class WarehouseLayout:
         return self.ensemble / "ensemble_manifest.json"
 
     @property
-    def members(self) -> Path:
-        """Verified copies of models, a folder per SHA-256 of the weights."""
-        return self.ensemble / "members"
-
-    @property
     def generations(self) -> Path:
         """Every manifest that was ever published, by generation."""
         return self.ensemble / "generations"

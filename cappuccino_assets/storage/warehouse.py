@@ -51,7 +51,7 @@ class Warehouse:
                 connection.begin()
                 yield connection
                 connection.commit()
-                connection.execute("CHECKPOINT")  # or the copy lacks what is still in the log
+                connection.execute("CHECKPOINT")  # closing does it too, but fails without a word
             copy_file(path, self.layout.database)
 
     def query(self, query: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:

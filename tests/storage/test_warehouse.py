@@ -3,6 +3,7 @@ import sys
 from datetime import UTC, datetime
 
 import duckdb
+import polars as pl
 import pytest
 from filelock import FileLock
 
@@ -73,6 +74,7 @@ def test_a_row_reads_back_with_its_types(warehouse):
     (stored,) = rows(warehouse, "trials")
     assert (stored["number"], stored["score"], stored["flags"]) == (3, -0.25, ["slow"])
     assert (stored["started_at"], stored["model_sha256"]) == (STARTED, None)
+    assert warehouse.query("SELECT * FROM trials").schema["started_at"] == pl.Datetime("us", "UTC")
     assert rows(warehouse, "trial_params")[0]["value"] == "0.985"
     assert rows(warehouse, "trial_splits")[0]["test_groups"] == [0, 1]
 
