@@ -41,6 +41,10 @@ class WarehouseLayout:
             raise ValueError(f"No folder can have the name of trial {number} of {study_name!r}.")
         return self.trials / study_name / f"{number:05d}"
 
+    def study_lock(self, study_name: str) -> Path:
+        """The kernel lock of the one process that runs a study."""
+        return self.trial(study_name, 0).parent / ".lock"
+
     @property
     def archive(self) -> Path:
         """Archive entries, a folder per VIN, and trial_registry.json."""

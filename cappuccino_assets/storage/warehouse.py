@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -75,7 +76,8 @@ class Warehouse:
         """Insert rows, or update those with the same key, in one transaction.
 
         Args:
-            tables: Rows by table; a row that lacks a column has null there.
+            tables: Rows by table. A column that one of them lacks is null there; a column that all
+                lack keeps what is stored.
 
         Raises:
             WarehouseError: If a row has a column that its table lacks, or breaks a constraint; then
@@ -91,37 +93,54 @@ class Warehouse:
         """Merge trials with their parameters and splits; doing it twice changes nothing."""
         self.merge({"trials": trials, "trial_params": params, "trial_splits": splits})
 
-    def activate_campaign(self, row: Json) -> None:
+    def activate_campaign(self, definition: Json) -> None:
         """Make a campaign the active one, the only one.
 
         Args:
-            row: Columns of the table `campaigns`, without `active`; `definition` is a JSON object.
+            definition: The campaign as JSON, with name, profile, seed, source and started_at.
         """
-        stored = row | {"definition": canonical_json(row["definition"]), "active": True}
+        row = {name: definition[name] for name in ("profile", "seed", "source")} | {
+            "campaign": definition["name"],
+            "started_at": datetime.fromisoformat(definition["started_at"]),
+            "definition": canonical_json(definition),
+            "active": True,
+        }
         with self.writer() as connection:
             connection.execute("UPDATE campaigns SET active = false WHERE active")
-            _merge(connection, "campaigns", [stored])
+            _merge(connection, "campaigns", [row])
+
+    def complete_campaign(self, name: str, completed_at: datetime) -> None:
+        """Record that nothing of a campaign is left to do."""
+        self.merge({"campaigns": [{"campaign": name, "completed_at": completed_at}]})
+
+    def campaign(self, name: str) -> Json | None:
+        """Read a campaign by name, its definition as JSON; None where there is none."""
+        return self._campaign("named_campaign", {"name": name})
 
     def active_campaign(self) -> Json | None:
-        """Read the active campaign; None where there is none yet."""
-        if not self.layout.database.is_file():
-            return None
-        rows = self.query("active_campaign").to_dicts()
-        return rows[0] | {"definition": json.loads(rows[0]["definition"])} if rows else None
+        """Read the active campaign, its definition as JSON; None where there is none yet."""
+        return self._campaign("active_campaign", {})
 
     def top_trials(self, study_names: Sequence[str], n: int) -> pl.DataFrame:
         """Read the best complete trials of some studies by signed score, best first."""
         return self.query("top_trials", {"study_names": list(study_names), "n": n})
+
+    def _campaign(self, query: str, params: Json) -> Json | None:
+        if not self.layout.database.is_file():
+            return None
+        rows = self.query(query, params).to_dicts()
+        return rows[0] | {"definition": json.loads(rows[0]["definition"])} if rows else None
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Json]) -> None:
     if not rows:
         return
     empty = pl.DataFrame(ArrowStream(connection.table(table).limit(0)))
-    unknown = sorted({column for row in rows for column in row} - set(empty.columns))
-    if unknown:
+    given = {column for row in rows for column in row}
+    if unknown := sorted(given - set(empty.columns)):
         raise WarehouseError(f"The table {table!r} has no column {unknown[0]!r}.")
-    connection.register("incoming", ArrowStream(pl.DataFrame(rows, schema=empty.schema)))
+    schema = {column: kind for column, kind in empty.schema.items() if column in given}
+    connection.register("incoming", ArrowStream(pl.DataFrame(rows, schema=schema)))
     connection.execute(_statement(f"merge_{table}"))
     connection.unregister("incoming")
 

@@ -60,9 +60,9 @@ def split(number, index, sharpe_bot):
     }
 
 
-def campaign(name, **columns):
-    row = {"campaign": name, "profile": "mini", "seed": 0, "source": "simulated"}
-    return row | {"started_at": STARTED, "definition": {"digests": {"1h": "d1"}}} | columns
+def campaign(name):
+    about = {"profile": "mini", "seed": 0, "source": "simulated", "dataset_digests": {"1h": "d1"}}
+    return {"name": name, "started_at": STARTED.isoformat()} | about
 
 
 def rows(warehouse, table):
@@ -147,14 +147,28 @@ def test_nothing_of_a_transaction_that_raises_is_published(warehouse):
 
 def test_exactly_one_campaign_is_active(warehouse):
     assert warehouse.active_campaign() is None
+    for name in ("first", "second", "first"):
+        warehouse.activate_campaign(campaign(name))
+        active = warehouse.active_campaign()
+        assert (active["campaign"], active["definition"]) == (name, campaign(name))
+    assert [row["active"] for row in rows(warehouse, "campaigns")] == [True, False]
+
+
+def test_a_campaign_stays_complete_when_it_becomes_the_active_one_again(warehouse):
     warehouse.activate_campaign(campaign("first"))
     warehouse.activate_campaign(campaign("second"))
+    assert warehouse.campaign("first")["completed_at"] is None
+    warehouse.complete_campaign("first", STARTED)
     assert warehouse.active_campaign()["campaign"] == "second"
-    warehouse.activate_campaign(campaign("first", completed_at=STARTED))
-    active = warehouse.active_campaign()
-    assert (active["campaign"], active["completed_at"]) == ("first", STARTED)
-    assert active["definition"] == {"digests": {"1h": "d1"}}
-    assert [row["active"] for row in rows(warehouse, "campaigns")] == [True, False]
+    warehouse.activate_campaign(campaign("first"))
+    assert warehouse.active_campaign()["completed_at"] == STARTED
+
+
+def test_only_a_known_campaign_can_be_completed(warehouse):
+    assert warehouse.campaign("first") is None
+    with pytest.raises(WarehouseError, match="NOT NULL"):
+        warehouse.complete_campaign("first", STARTED)
+    assert warehouse.campaign("first") is None
 
 
 def test_no_campaign_is_active_in_an_empty_database(warehouse):

@@ -1,3 +1,3 @@
-SELECT campaign, profile, seed, source, started_at, completed_at, definition
+SELECT campaign, started_at, completed_at, active, definition
 FROM campaigns
 WHERE active;

@@ -1,0 +1,117 @@
+"""The archive: the best models of every campaign, each whole, verified and written once."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from cappuccino_assets.errors import IntegrityError
+from cappuccino_assets.registry.entries import (
+    ArchiveEntry,
+    entries_in,
+    verify_entry,
+    vin_of,
+    write_entry,
+)
+from cappuccino_assets.registry.grading import grade
+from cappuccino_assets.registry.models import read_model
+from cappuccino_assets.registry.selection import ArchiveRule
+from cappuccino_assets.storage.files import write_json
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.locks import exclusive
+from cappuccino_assets.storage.trial_files import read_trial
+from cappuccino_assets.storage.warehouse import Warehouse
+from cappuccino_assets.types import Json
+
+DEFAULT_RULE: Final = ArchiveRule()
+
+
+def archive_trials(
+    layout: WarehouseLayout,
+    warehouse: Warehouse,
+    campaign: str,
+    rule: ArchiveRule = DEFAULT_RULE,
+) -> list[ArchiveEntry]:
+    """Archive the final fits of a campaign's best trials; doing it twice changes nothing.
+
+    Args:
+        layout: Where everything lies.
+        warehouse: Holds the campaign's trials.
+        campaign: Name of the campaign.
+        rule: What a trial must reach.
+
+    Returns:
+        The entries of the chosen trials, best first; none where no trial reaches the rule.
+
+    Raises:
+        IntegrityError: If a chosen trial has no whole model, or an entry is damaged.
+    """
+    completed = warehouse.query("archive_candidates", {"campaign": campaign}).to_dicts()
+    chosen = rule.select(completed)
+    with exclusive(layout.archive_lock):
+        known = {_key(entry.metadata): entry for entry in entries_in(layout.archive)}
+        entries = [known.get(_key(trial)) or _archive(layout, trial, rule) for trial in chosen]
+        record_archive(layout, warehouse)
+    return entries
+
+
+def record_archive(layout: WarehouseLayout, warehouse: Warehouse) -> list[ArchiveEntry]:
+    """Bring the warehouse's table up to the entries on disk, and export trial_registry.json."""
+    entries = list(entries_in(layout.archive))
+    warehouse.merge({"archive_entries": [entry.row() for entry in entries]})
+    rows = warehouse.query("archive_entries").to_dicts()
+    write_json(layout.trial_registry, {"entries": [_as_json(row) for row in rows]})
+    return entries
+
+
+def verify_archive(layout: WarehouseLayout, warehouse: Warehouse) -> list[ArchiveEntry]:
+    """Verify every entry, and that disk and warehouse hold the same ones.
+
+    Raises:
+        IntegrityError: Names the first entry at fault.
+    """
+    entries = list(entries_in(layout.archive))
+    on_disk = {entry.vin: entry.row() for entry in entries}
+    recorded = {row["vin"]: row for row in warehouse.query("archive_entries").to_dicts()}
+    for vin in sorted(on_disk | recorded):
+        if on_disk.get(vin) != recorded.get(vin):
+            raise IntegrityError(f"Disk and warehouse disagree on the archive entry {vin}.")
+    return entries
+
+
+def _archive(layout: WarehouseLayout, trial: Json, rule: ArchiveRule) -> ArchiveEntry:
+    study_name, number = trial["study_name"], trial["number"]
+    folder = layout.trial(study_name, number)
+    result = read_trial(folder, study_name=study_name, number=number)
+    model = read_model(folder, sha256=trial["model_sha256"], contract_hash=trial["contract_hash"])
+    letter = grade(result["score"], rule.thresholds)
+    vin = vin_of(
+        model.config, sha256=model.sha256, grade=letter, completed_at=result["completed_at"]
+    )
+    path = layout.archive / vin
+    if path.exists():
+        other = verify_entry(path).identity
+        raise IntegrityError(
+            f"{vin} already names trial {other[1]} of {other[0]!r}; "
+            f"trial {number} of {study_name!r} cannot have the same code."
+        )
+    metadata = result | {
+        "vin": vin,
+        "grade": letter,
+        "grade_thresholds": rule.thresholds.to_json(),
+        "minimum_score": rule.minimum_score,
+        "below_threshold": result["score"] < rule.minimum_score,
+        "gated": False,
+        "gate_reason": "not evaluated",
+        "archived_at": datetime.now(UTC).isoformat(),
+    }
+    return write_entry(path, trial_folder=folder, metadata=metadata)
+
+
+def _key(row: Json) -> tuple[str, int, str]:
+    return row["study_name"], row["number"], row["model_sha256"]
+
+
+def _as_json(row: Json) -> Json:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in row.items()
+    }
