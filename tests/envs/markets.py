@@ -47,10 +47,8 @@ def random_arrays(
     gap = np.exp(0.2 * volatility * random.standard_normal((n_bars, n_symbols)))
     open_price = np.vstack([close[:1], close[:-1]]) * gap
     observed = random.random((n_bars, n_symbols)) >= missing
-    observed[:2] = True
+    observed[:4] = True
     for t in range(1, n_bars):
         filled = ~observed[t]
         close[t, filled] = open_price[t, filled] = close[t - 1, filled]
-    return arrays_of(
-        close, open_price=open_price, observed=observed, interval=interval, seed=seed
-    )
+    return arrays_of(close, open_price=open_price, observed=observed, interval=interval, seed=seed)

@@ -69,30 +69,30 @@ class PlainAccount:
         sells, buys = {}, {}
         for i, a in enumerate(action):
             seen_now, seen_next = arrays.observed[t, i], arrays.observed[t + 1, i]
-            close, held = arrays.close[t, i], self.quantity[i]
             if self.overdue[i]:
                 if seen_next:
-                    sells[i] = held
-                continue
-            if not (seen_now and seen_next):
-                continue
-            pct = self.rules.trailing_stop_pct
-            if held and pct and close < self.high[i] * (1 - pct):
-                sells[i] = held
-                continue
-            if abs(a) < self.rules.hold_threshold:
-                continue
-            usd = a * self.rules.trade_fraction * equity
-            if usd > 0:
-                if usd >= self.rules.minimum_notional_usd and usd / close >= self.minimum[i]:
-                    buys[i] = usd
-                continue
-            wanted = min(-usd / close, held)
-            if held - wanted < self.minimum[i]:
-                wanted = held
-            if wanted and wanted >= self.minimum[i]:
-                sells[i] = wanted
+                    sells[i] = self.quantity[i]
+            elif seen_now and seen_next:
+                self.order(i, a, arrays.close[t, i], equity, sells, buys)
         return sells, buys
+
+    def order(self, i, a, close, equity, sells, buys):
+        held, pct = self.quantity[i], self.rules.trailing_stop_pct
+        if held and pct and close < self.high[i] * (1 - pct):
+            sells[i] = held
+            return
+        if abs(a) < self.rules.hold_threshold:
+            return
+        usd = a * self.rules.trade_fraction * equity
+        if usd > 0:
+            if usd >= self.rules.minimum_notional_usd and usd / close >= self.minimum[i]:
+                buys[i] = usd
+            return
+        wanted = min(-usd / close, held)
+        if held - wanted < self.minimum[i]:
+            wanted = held
+        if wanted and wanted >= self.minimum[i]:
+            sells[i] = wanted
 
     def sell(self, i, quantity, price, rate, row):
         whole = quantity == self.quantity[i]

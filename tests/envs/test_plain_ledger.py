@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.envs.markets import random_arrays
-from tests.envs.plain_ledger import PlainAccount
 
 from cappuccino_assets.envs.environment import TradingEnvironment
 from cappuccino_assets.envs.market import MarketTensors
 from cappuccino_assets.envs.reward import RewardConfig
 from cappuccino_assets.execution.fees import ALPACA, COINBASE, FeeMode, flat_fee
 from cappuccino_assets.execution.rules import TradingRules
+from tests.envs.markets import random_arrays
+from tests.envs.plain_ledger import PlainAccount
 
 CENT = 0.01
 
@@ -62,7 +62,10 @@ def test_batched_accounts_agree_with_plain_ones_to_the_cent(missing, has_deadlin
     start = random.choice(np.flatnonzero(arrays.tradable[:100]), (len(rules), n_envs))
     stop = random.integers(500, 700, start.shape)
     environment.reset(torch.tensor(start), torch.tensor(stop))
-    plain = [[PlainAccount(each, int(row)) for row in rows] for each, rows in zip(rules, start, strict=True)]
+    plain = [
+        [PlainAccount(each, int(row)) for row in rows]
+        for each, rows in zip(rules, start, strict=True)
+    ]
     traded = 0.0
     while not environment.finished.all():
         action = actions_of(random, (*start.shape, 5))
