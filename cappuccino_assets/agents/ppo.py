@@ -13,8 +13,11 @@ from cappuccino_assets.agents.optimiser import LearningRateSchedule, PopulationA
 from cappuccino_assets.agents.policy import Policy
 from cappuccino_assets.agents.random import MemberRandom
 
-_INITIAL_LOG_STD: Final = -0.5
+_INITIAL_LOG_STD: Final = -1.0
 _LOG_STD_BOUNDS: Final = (-4.0, 0.5)
+# Exploration that buys or sells all symbols together: independent noise cannot leave the market,
+# for the cash of one sale is spent by the other symbols' purchases of the same bar.
+_NOISE_CORRELATION: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,20 +112,26 @@ class PPOAgent:
             max_grad_norm=config.max_grad_norm,
         )
 
+    @property
+    def n_noise(self) -> int:
+        """Normal draws that one action needs: one per symbol, and one that they share."""
+        return self.action_space.n_outputs + 1
+
     @torch.no_grad()
     def sample(self, observation: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Draw actions.
 
         Args:
             observation: Shape (M, E, O).
-            noise: Standard normal draws, shape (M, E, N).
+            noise: Independent standard normal draws, shape (M, E, N + 1).
 
         Returns:
             Latent actions (their tanh is the trade vector), shape (M, E, N), and their log
             probabilities, shape (M, E).
         """
-        latent = self._actor(observation) + self._std() * noise
-        return latent, self._log_probability(noise)
+        scaled = _correlated(noise)
+        latent = self._actor(observation) + self._std() * scaled
+        return latent, self._log_probability(scaled)
 
     @torch.no_grad()
     def value(self, observation: Tensor) -> Tensor:
@@ -203,7 +212,21 @@ class PPOAgent:
         on the latent action alone, which is the same in numerator and denominator.
         """
         log_std = self._log_std.clamp(*_LOG_STD_BOUNDS)
-        return -(0.5 * scaled.square() + log_std).sum(dim=2)
+        return -0.5 * _squared_length(scaled) - log_std.sum(dim=2)
+
+
+def _correlated(noise: Tensor) -> Tensor:
+    own, shared = noise[..., :-1], noise[..., -1:]
+    weight: float = _NOISE_CORRELATION
+    return own * (1.0 - weight) ** 0.5 + shared * weight**0.5
+
+
+def _squared_length(scaled: Tensor) -> Tensor:
+    """Mahalanobis length of equally correlated draws (..., N), by Sherman and Morrison."""
+    n, weight = scaled.shape[-1], _NOISE_CORRELATION
+    shared = weight / (1.0 + (n - 1) * weight)
+    squares = scaled.square().sum(dim=-1) - shared * scaled.sum(dim=-1).square()
+    return squares / (1.0 - weight)
 
 
 def _clipped_loss(log_ratio: Tensor, advantage: Tensor, clip_range: float) -> Tensor:

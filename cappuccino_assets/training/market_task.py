@@ -21,6 +21,7 @@ class MarketTask:
         observe: Builder of the members' observations.
         starts: Bars from which each member's episodes may start.
         random: Streams that choose among them.
+        cycle_bars: Length of a whole episode; None where only blocks end it.
     """
 
     def __init__(
@@ -29,12 +30,16 @@ class MarketTask:
         observe: ObservationBuilder,
         starts: StartTable,
         random: MemberRandom,
+        *,
+        cycle_bars: int | None,
     ):
         self._environment = environment
         self._observe = observe
         self._starts = starts
         self._random = random
-        environment.reset(*self._draw())
+        self._cycle_bars = cycle_bars
+        environment.reset(*self._draw_cut())
+        self._n_rounds = 0
 
     @property
     def n_members(self) -> int:
@@ -51,6 +56,11 @@ class MarketTask:
         """Width of the observation, O."""
         return self._observe.size
 
+    @property
+    def n_steps(self) -> int:
+        """Steps taken so far in the environments of each member."""
+        return self._n_rounds * self.n_envs
+
     def state(self) -> Tensor:
         """Return (bar, account) of every environment, shape (M, E, 1 + A)."""
         bar = self._environment.bar[..., None].float()
@@ -63,6 +73,7 @@ class MarketTask:
     def step(self, action: Tensor) -> Transition:
         """Trade one bar in every environment, and restart those whose episode ended."""
         step = self._environment.step(action)
+        self._n_rounds += 1
         transition = Transition(
             reward=step.reward,
             terminated=step.terminated,
@@ -75,3 +86,12 @@ class MarketTask:
 
     def _draw(self) -> tuple[Tensor, Tensor]:
         return self._starts.draw(self._random.uniform(self._environment.n_envs))
+
+    def _draw_cut(self) -> tuple[Tensor, Tensor]:
+        """Cut the first episodes short at random, or all would end their cycles at one time."""
+        start, stop = self._draw()
+        left = stop - start - 2
+        if self._cycle_bars is not None:
+            left = left.clamp(max=self._cycle_bars - 1)
+        share = self._random.uniform(self._environment.n_envs)
+        return start, start + 2 + (share * (left + 1)).long().minimum(left)

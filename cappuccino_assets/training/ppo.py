@@ -53,7 +53,7 @@ def train_ppo(
 
 def collect_rollout(task: Task, agent: PPOAgent, random: MemberRandom, *, length: int) -> Rollout:
     """Act for `length` steps in every environment of every member."""
-    noise = random.normal(length, task.n_envs, agent.action_space.n_outputs)
+    noise = random.normal(length, task.n_envs, agent.n_noise)
     steps: list[tuple[Tensor, Tensor, Tensor, Transition]] = []
     for t in range(length):
         observation = task.observe(task.state())

@@ -127,9 +127,9 @@ def train_population(
         device=device,
     )
     streams = _streams([member.seed for member in members], device)
-    task = MarketTask(environment, observe, starts, streams["starts"])
+    task = MarketTask(environment, observe, starts, streams["starts"], cycle_bars=rules.cycle_bars)
     policy, curve = _train(task, agent, len(arrays.symbols), streams, n_steps=break_step)
-    return TrainedPopulation(policy=policy, n_steps=break_step, curve=_checked(policy, curve))
+    return TrainedPopulation(policy=policy, n_steps=task.n_steps, curve=_checked(policy, curve))
 
 
 def _train(
