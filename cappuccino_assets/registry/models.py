@@ -100,12 +100,12 @@ def _check_configuration(folder: Path, model: Model) -> None:
         "symbols": (contract.symbols, config.rules.symbols),
         "lookback": (contract.lookback, config.lookback),
         "norm_tech_exp": (contract.norm_tech_exp, config.norm_tech_exp),
-        "bars of a cycle": (contract.clock_bars, config.rules.cycle_bars),
+        "cycle_bars": (contract.clock_bars, config.rules.cycle_bars),
     }
     for name, (fed, trained) in pairs.items():
         if fed != trained:
             raise IntegrityError(
-                f"{folder}: the {name} of the contract are {fed}, of the configuration {trained}."
+                f"{folder}: {name} is {fed} in the contract, but {trained} in the configuration."
             )
 
 
