@@ -2,7 +2,8 @@
 
 CappuccinoError
 ├── ConfigurationError            a setting or parameter that cannot be used
-│   └── UnknownParameterError     a parameter that nothing consumes
+│   ├── UnknownParameterError     a parameter that nothing consumes
+│   └── CampaignMismatchError     a campaign or study that would be continued as something else
 ├── BarError                      bars that break a rule; names symbol, time and rule
 │   ├── UnreadableBarsError       a file that is cut off, or no table of bars
 │   ├── MissingColumnError
@@ -37,6 +38,17 @@ class ConfigurationError(CappuccinoError, ValueError):
 
 class UnknownParameterError(ConfigurationError):
     """A parameter that nothing consumes."""
+
+
+class CampaignMismatchError(ConfigurationError):
+    """A campaign or study that exists, and differs from what is asked of it."""
+
+    def __init__(self, name: str, field: str, *, stored: object, asked: object):
+        self.field = field
+        super().__init__(
+            f"{name} cannot be continued, for its {field} differs: {stored!r} is stored, "
+            f"but {asked!r} is asked for. Choose another name to start anew."
+        )
 
 
 class BarError(CappuccinoError, ValueError):

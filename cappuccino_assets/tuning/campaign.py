@@ -1,0 +1,179 @@
+"""A campaign: one two-phase search with all its studies."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+from cappuccino_assets.errors import CampaignMismatchError, ConfigurationError
+from cappuccino_assets.market.intervals import Interval, Timeframe
+from cappuccino_assets.tuning.profiles import Profile, profile_named
+from cappuccino_assets.types import Json
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """What a search is about; nothing of it changes while it is continued.
+
+    Attributes:
+        name: Name that its studies begin with; it can stand in a path.
+        profile: Name of its budget.
+        seed: Source of all its random numbers.
+        source: Where its bars come from, in words.
+        symbols: Traded pairs, in order.
+        dataset_digests: Digest of the bars by interval, as (interval, digest) pairs.
+        started_at: When it was begun, UTC.
+    """
+
+    name: str
+    profile: str
+    seed: int
+    source: str
+    symbols: tuple[str, ...]
+    dataset_digests: tuple[tuple[Interval, str], ...]
+    started_at: datetime
+
+    def __post_init__(self) -> None:
+        """Refuse a campaign that could not be told apart or run.
+
+        Raises:
+            ConfigurationError: The rule, and the value that breaks it.
+        """
+        if not _NAME.fullmatch(self.name):
+            raise ConfigurationError(
+                "A campaign's name has letters, digits and _ . - only, begins with a letter or "
+                f"digit and has at most 100, but got {self.name!r}."
+            )
+        if self.seed < 0:
+            raise ConfigurationError(f"A seed is at least 0, but got {self.seed}.")
+        if self.started_at.tzinfo != UTC:
+            raise ConfigurationError(f"A campaign begins at a time in UTC: {self.started_at}.")
+        digests = dict(self.dataset_digests)
+        for interval in profile_named(self.profile).intervals:
+            if interval not in digests:
+                raise ConfigurationError(f"The {self.profile} profile needs bars of {interval}.")
+
+    @property
+    def budget(self) -> Profile:
+        """Its profile."""
+        return profile_named(self.profile)
+
+    def digest(self, interval: Interval) -> str:
+        """Look up the digest of the bars at an interval."""
+        return dict(self.dataset_digests)[interval]
+
+    def phase1_study(self, timeframe: Timeframe, interval: Interval) -> str:
+        """Name the study of one combination."""
+        return f"{self.name}/phase1_{timeframe}_{interval}"
+
+    def phase2_study(self, algorithm: str) -> str:
+        """Name the study of one algorithm."""
+        return f"{self.name}/phase2_{algorithm}"
+
+    @property
+    def phase2_studies(self) -> tuple[str, ...]:
+        """Names of the studies that the ensemble follows."""
+        return tuple(map(self.phase2_study, self.budget.algorithms))
+
+    def require_same(self, other: "Campaign") -> None:
+        """Compare with what is asked of a campaign of this name.
+
+        Raises:
+            CampaignMismatchError: Names the first field that differs.
+        """
+        for each in fields(self):
+            stored, asked = getattr(self, each.name), getattr(other, each.name)
+            if each.name != "started_at" and stored != asked:
+                raise CampaignMismatchError(self.name, each.name, stored=stored, asked=asked)
+
+    def to_json(self) -> Json:
+        """Write as JSON values."""
+        return {
+            "name": self.name,
+            "profile": self.profile,
+            "seed": self.seed,
+            "source": self.source,
+            "symbols": list(self.symbols),
+            "dataset_digests": {str(key): digest for key, digest in self.dataset_digests},
+            "started_at": self.started_at.isoformat(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Json) -> Self:
+        """Read what `to_json` wrote."""
+        digests = value["dataset_digests"]
+        return cls(
+            name=value["name"],
+            profile=value["profile"],
+            seed=value["seed"],
+            source=value["source"],
+            symbols=tuple(value["symbols"]),
+            dataset_digests=_ordered(digests),
+            started_at=datetime.fromisoformat(value["started_at"]),
+        )
+
+
+def new_campaign(
+    *,
+    name: str | None,
+    profile: str,
+    seed: int,
+    source: str,
+    symbols: tuple[str, ...],
+    dataset_digests: Mapping[Interval, str],
+    now: datetime,
+) -> Campaign:
+    """Begin a campaign.
+
+    Args:
+        name: Its name; after the time when None, for example `cappuccino_auto_20260214_020000`.
+        profile: Name of its budget.
+        seed: Source of all its random numbers.
+        source: Where its bars come from, in words.
+        symbols: Traded pairs, in order.
+        dataset_digests: Digest of the bars by interval.
+        now: The time, UTC.
+    """
+    return Campaign(
+        name=now.strftime("cappuccino_auto_%Y%m%d_%H%M%S") if name is None else name,
+        profile=profile,
+        seed=seed,
+        source=source,
+        symbols=symbols,
+        dataset_digests=_ordered(dataset_digests),
+        started_at=now,
+    )
+
+
+def continued_or_new(
+    asked: Campaign, *, named: bool, known: Campaign | None, finished: bool
+) -> Campaign:
+    """Decide whether a search goes on or begins.
+
+    Args:
+        asked: What the settings ask for now.
+        named: Whether its name was given, rather than made after the time.
+        known: The stored campaign of that name, or the active one when no name was given.
+        finished: Whether the stored campaign is complete.
+
+    Returns:
+        The stored campaign, or the new one. A named campaign is continued even when it is finished,
+        for then nothing is left to do; an unnamed one when it is unfinished and the same.
+
+    Raises:
+        CampaignMismatchError: If the name is taken by a campaign that differs.
+    """
+    if known is None:
+        return asked
+    if named:
+        known.require_same(asked)
+        return known
+    is_same = replace(asked, name=known.name, started_at=known.started_at) == known
+    return known if is_same and not finished else asked
+
+
+def _ordered(digests: Mapping[Any, str]) -> tuple[tuple[Interval, str], ...]:
+    return tuple((interval, digests[interval]) for interval in Interval if interval in digests)

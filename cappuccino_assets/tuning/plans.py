@@ -1,0 +1,144 @@
+"""What one study is to do; light enough to be planned without loading torch or Optuna."""
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from cappuccino_assets.errors import HistoryTooShortError
+from cappuccino_assets.evaluation.cpcv import CombinatorialPurgedSplits
+from cappuccino_assets.features.arrays import FeatureArrays
+from cappuccino_assets.market.intervals import Interval, Timeframe
+from cappuccino_assets.tuning.distributions import Integers
+from cappuccino_assets.tuning.profiles import Profile
+from cappuccino_assets.tuning.seeds import derive_seed
+from cappuccino_assets.tuning.spaces import SearchSpace
+from cappuccino_assets.types import Json
+
+MIN_TRAIN_CYCLES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyPlan:
+    """One study: what it searches, on which bars, by which rules.
+
+    Attributes:
+        study_name: `CAMPAIGN/phase1_7d_1h`, `CAMPAIGN/phase2_ppo` and so on.
+        campaign: Name of the campaign.
+        profile: Budget, of which the splits and the hold-out are part.
+        space: Phase, algorithm and ranges.
+        symbols: Traded pairs, in order.
+        timeframe: Length of a trading cycle.
+        interval: Length of a bar.
+        n_trials: Trials to complete, pruned ones included.
+        seed: The campaign's seed.
+        fees: Name of the fee schedule.
+        dataset_digest: Digest of the bars at this interval.
+        arrays: Folder of the feature arrays, the hold-out included.
+    """
+
+    study_name: str
+    campaign: str
+    profile: Profile
+    space: SearchSpace
+    symbols: tuple[str, ...]
+    timeframe: Timeframe
+    interval: Interval
+    n_trials: int
+    seed: int
+    fees: str
+    dataset_digest: str
+    arrays: Path
+
+    @property
+    def phase(self) -> int:
+        """1 or 2."""
+        return self.space.phase
+
+    @property
+    def algorithm(self) -> str:
+        """`ppo` or `ddqn`."""
+        return self.space.algorithm
+
+    @property
+    def cycle_bars(self) -> int:
+        """Bars of one trading cycle."""
+        return self.timeframe.bars(self.interval)
+
+    @property
+    def identity(self) -> Json:
+        """What a study may not change while it is continued."""
+        return {
+            "campaign": self.campaign,
+            "phase": self.phase,
+            "algorithm": self.algorithm,
+            "symbols": list(self.symbols),
+            "timeframe": self.timeframe.value,
+            "interval": self.interval.value,
+            "dataset_digest": self.dataset_digest,
+            "seed": self.seed,
+            "fees": self.fees,
+            "splits": [
+                self.profile.n_groups,
+                self.profile.n_test_groups,
+                self.profile.embargo_days,
+                self.profile.holdout_fraction,
+            ],
+            "space": self.space.to_json(),
+        }
+
+    def seed_of(self, *part: str | int) -> int:
+        """Derive the seed of a part of this study, for example of trial 7."""
+        return derive_seed(self.seed, self.study_name, *part)
+
+    def splits(self, *, memory_bars: int, lookback: int) -> CombinatorialPurgedSplits:
+        """Lay out the cross-validation of a trial.
+
+        Args:
+            memory_bars: How far back one row of features looks.
+            lookback: Bars in one observation.
+        """
+        return CombinatorialPurgedSplits(
+            n_groups=self.profile.n_groups,
+            n_test_groups=self.profile.n_test_groups,
+            purge_bars=memory_bars + lookback - 1,
+            embargo_bars=self.profile.embargo_days * self.interval.bars_per_day,
+            min_train_bars=MIN_TRAIN_CYCLES * self.cycle_bars,
+        )
+
+    def search_arrays(self, arrays: FeatureArrays) -> FeatureArrays:
+        """Cut the final hold-out off, so that it is out of every trial's reach."""
+        search, _ = arrays.split_holdout(self.profile.holdout_fraction)
+        return search
+
+
+def require_enough_history(plan: StudyPlan, arrays: FeatureArrays) -> None:
+    """Refuse a history on which a trial of the study would have too little to train or test on.
+
+    Args:
+        plan: The study.
+        arrays: Its feature arrays, the hold-out included.
+
+    Raises:
+        HistoryTooShortError: With the number of bars that the whole history would need.
+    """
+    contract = arrays.contract
+    splits = plan.splits(memory_bars=contract.memory_bars, lookback=_longest_lookback(plan.space))
+    try:
+        splits.split(plan.search_arrays(arrays).segment)
+    except HistoryTooShortError as error:
+        n_rows = ceil(error.n_required / (1 - plan.profile.holdout_fraction))
+        raise HistoryTooShortError(
+            f"{plan.study_name} cannot be searched on {plan.interval} bars, of which "
+            f"{contract.warm_up_bars} warm the features up and the last "
+            f"{plan.profile.holdout_fraction:.0%} are held out",
+            n_bars=arrays.n_bars + contract.warm_up_bars,
+            n_required=n_rows + contract.warm_up_bars,
+        ) from error
+
+
+def _longest_lookback(space: SearchSpace) -> int:
+    ranges = {parameter.name: parameter.distribution for parameter in space.parameters}
+    lookback = ranges["lookback"]
+    if not isinstance(lookback, Integers):
+        raise TypeError(f"A lookback is an integer, but comes from {lookback}.")
+    return lookback.high

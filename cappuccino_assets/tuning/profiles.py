@@ -1,0 +1,74 @@
+"""Budgets by name."""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from cappuccino_assets.errors import ConfigurationError
+from cappuccino_assets.market.intervals import Interval, Timeframe
+
+Combination = tuple[Timeframe, Interval]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How much a campaign searches.
+
+    Attributes:
+        name: Name of the profile.
+        combinations: Timeframe and interval of each study of phase 1.
+        n_phase1_trials: Trials of each study of phase 1.
+        n_phase2_trials: Trials of each algorithm in phase 2.
+        algorithms: Algorithms of phase 2.
+        holdout_fraction: Last share of the history, which no trial sees.
+        n_groups: Groups of the cross-validation.
+        n_test_groups: Groups that each of its splits tests.
+        embargo_days: Left out of the training after each test group, besides what is purged.
+    """
+
+    name: str
+    combinations: tuple[Combination, ...]
+    n_phase1_trials: int
+    n_phase2_trials: int
+    algorithms: tuple[str, ...] = ("ppo", "ddqn")
+    holdout_fraction: float = 0.15
+    n_groups: int = 4
+    n_test_groups: int = 2
+    embargo_days: int = 1
+
+    @property
+    def intervals(self) -> tuple[Interval, ...]:
+        """Intervals that phase 1 needs, shortest first."""
+        return tuple(each for each in Interval if each in {i for _, i in self.combinations})
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of a whole campaign."""
+        phase1 = len(self.combinations) * self.n_phase1_trials
+        return phase1 + len(self.algorithms) * self.n_phase2_trials
+
+
+MINI: Final = Profile(
+    name="mini",
+    combinations=((Timeframe.D5, Interval.H1), (Timeframe.D7, Interval.H1)),
+    n_phase1_trials=5,
+    n_phase2_trials=5,
+)
+FULL: Final = Profile(
+    name="full",
+    combinations=tuple(product(Timeframe, Interval)),
+    n_phase1_trials=20,
+    n_phase2_trials=200,
+)
+_PROFILES: Final = {profile.name: profile for profile in (MINI, FULL)}
+
+
+def profile_named(name: str) -> Profile:
+    """Look up a profile.
+
+    Raises:
+        ConfigurationError: If there is none of that name.
+    """
+    if name not in _PROFILES:
+        raise ConfigurationError(f"The profile must be one of {[*_PROFILES]}, but got {name=}.")
+    return _PROFILES[name]

@@ -1,0 +1,200 @@
+"""Optuna studies: opened under an identity, topped up to their target, and read back."""
+
+import sqlite3
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.trial import FrozenTrial, TrialState
+
+from cappuccino_assets.errors import CampaignMismatchError, TrialFailedError
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.locks import exclusive
+from cappuccino_assets.tuning.distributions import Value
+from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.spaces import suggest
+from cappuccino_assets.types import Json
+
+Objective = Callable[[dict[str, Value], int], float]
+
+DONE: Final = (TrialState.COMPLETE, TrialState.PRUNED)
+_BUSY_TIMEOUT_S: Final = 60
+_HEARTBEAT_S: Final = 15
+_GRACE_S: Final = 90
+_MAX_RETRIES: Final = 3
+_MAX_FAILURES_IN_A_ROW: Final = 5
+_RECORDED: Final = (
+    "study_name",
+    "campaign",
+    "phase",
+    "algorithm",
+    "timeframe",
+    "interval",
+    "dataset_digest",
+)
+
+
+@contextmanager
+def study_storage(path: Path) -> Iterator[RDBStorage]:
+    """Open the SQLite database of all studies, and close it in the end.
+
+    Readers never block the writer (WAL), and writers wait for each other. A running trial beats;
+    one that no longer does is failed and tried again.
+
+    Args:
+        path: The database; it is made where it is absent.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        storage = RDBStorage(
+            f"sqlite:///{path}",
+            engine_kwargs={"connect_args": {"timeout": _BUSY_TIMEOUT_S}},
+            heartbeat_interval=_HEARTBEAT_S,
+            grace_period=_GRACE_S,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_MAX_RETRIES),
+        )
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def open_study(plan: StudyPlan, storage: RDBStorage) -> optuna.Study:
+    """Make a study, or find the one of that name.
+
+    Raises:
+        CampaignMismatchError: If the one that exists is about something else; names the difference.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # failures are kept with their trial
+    study = optuna.create_study(
+        storage=storage, study_name=plan.study_name, direction="maximize", load_if_exists=True
+    )
+    stored = study.user_attrs
+    for field, asked in plan.identity.items():
+        if field not in stored:
+            study.set_user_attr(field, asked)
+        elif stored[field] != asked:
+            raise _mismatch(plan.study_name, field, stored[field], asked)
+    return study
+
+
+def n_done(study: optuna.Study) -> int:
+    """Count the trials that count: complete and pruned."""
+    return len(study.get_trials(deepcopy=False, states=DONE))
+
+
+def best_score(study: optuna.Study) -> float | None:
+    """Find the best score so far, by sign; None before the first."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return max((trial.value for trial in complete if trial.value is not None), default=None)
+
+
+def top_up(
+    plan: StudyPlan,
+    layout: WarehouseLayout,
+    storage: RDBStorage,
+    objective: Objective,
+    *,
+    on_trial: Callable[[optuna.Study], None],
+) -> None:
+    """Run trials until the study has its target.
+
+    One process at a time runs a study, under a kernel lock: so a trial that is still marked as
+    running belongs to a process that died, and is failed and tried again at once. The sampler is
+    seeded anew for every trial, by the number of trials there are: an interrupted study goes on as
+    if it had not been.
+
+    Args:
+        plan: The study.
+        layout: Where its lock lies.
+        storage: Where it is kept.
+        objective: Scores the values of a trial, given its number.
+        on_trial: Told after every trial.
+
+    Raises:
+        WarehouseError: If another process runs this study.
+        TrialFailedError: If several trials fail in a row.
+    """
+
+    def scored(trial: optuna.Trial) -> float:
+        try:
+            return objective(suggest(trial, plan.space), trial.number)
+        except TrialFailedError as error:
+            trial.set_user_attr("failure", str(error))
+            raise
+
+    with exclusive(layout.study_lock(plan.study_name), timeout_s=1):
+        study = open_study(plan, storage)
+        _retry_abandoned(study)
+        while n_done(study) < plan.n_trials:
+            seed = plan.seed_of("sampler", len(study.get_trials(deepcopy=False)))
+            study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
+            study.optimize(scored, n_trials=1, catch=(TrialFailedError,))
+            _stop_when_nothing_works(study)
+            on_trial(study)
+
+
+def trial_records(plans: Iterable[StudyPlan], storage: RDBStorage) -> list[Json]:
+    """Read every trial of some studies, whatever became of it.
+
+    Returns:
+        One record per trial: study_name, number, state, value, params (values by name),
+        started_at, completed_at (UTC), and the study's campaign, phase, algorithm, timeframe,
+        interval and dataset_digest.
+    """
+    return [
+        _record(plan, trial)
+        for plan in plans
+        for trial in open_study(plan, storage).get_trials(deepcopy=False)
+    ]
+
+
+def _record(plan: StudyPlan, trial: FrozenTrial) -> Json:
+    return {name: getattr(plan, name) for name in _RECORDED} | {
+        "number": trial.number,
+        "state": trial.state.name,
+        "value": trial.value,
+        "params": plan.space.values(trial.params),
+        "started_at": _utc(trial.datetime_start),
+        "completed_at": _utc(trial.datetime_complete),
+    }
+
+
+def _utc(local: datetime | None) -> datetime | None:
+    return None if local is None else local.astimezone(UTC)  # Optuna's times are local and naive
+
+
+def _retry_abandoned(study: optuna.Study) -> None:
+    retry = RetryHeartbeatStaleTrialCallback(_MAX_RETRIES)
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+        retry(study, trial)
+
+
+def _stop_when_nothing_works(study: optuna.Study) -> None:
+    last = study.get_trials(deepcopy=False)[-_MAX_FAILURES_IN_A_ROW:]
+    reasons = [trial.user_attrs.get("failure") for trial in last]
+    if len(last) == _MAX_FAILURES_IN_A_ROW and all(reasons):
+        raise TrialFailedError(
+            f"The last {len(last)} trials of {study.study_name} failed. The last one: {reasons[-1]}"
+        )
+
+
+def _mismatch(study_name: str, field: str, stored: Any, asked: Any) -> CampaignMismatchError:
+    if field == "space":
+        for name in sorted(stored | asked):
+            before, now = stored.get(name), asked.get(name)
+            if before != now:
+                return CampaignMismatchError(
+                    study_name, f"range of {name}", stored=before, asked=now
+                )
+    return CampaignMismatchError(study_name, field, stored=stored, asked=asked)
