@@ -11,7 +11,7 @@ from cappuccino_assets.market.sources.oracle import (
 from cappuccino_assets.market.sources.simulated import Regime, SimulatedSource, Strength
 from cappuccino_assets.types import FloatArray
 
-N_SEEDS = 8
+N_SEEDS = 32
 FEES = (0.0, 0.001, 0.006)
 COLUMNS = ("HODL", "oracle", "at 0.1 %", "at 0.6 %", "MACD 0.1 %", "days a spell")
 

@@ -48,10 +48,11 @@ def shocks(rng: np.random.Generator, volatility: FloatArray, bar_hours: float) -
         Simple returns of mean zero given everything before them, shape (T,).
     """
     n_bars = len(volatility)
+    usual_rng, time_rng, size_rng = rng.spawn(3)  # so that a longer history begins alike
     unit_variance = math.sqrt((_TAIL_DEGREES - 2) / _TAIL_DEGREES)
-    usual = volatility * unit_variance * rng.standard_t(_TAIL_DEGREES, n_bars)
-    jumps = rng.random(n_bars) < _JUMPS_PER_HOUR * bar_hours
-    sizes = _JUMP_SIZE * rng.standard_normal(n_bars)
+    usual = volatility * unit_variance * usual_rng.standard_t(_TAIL_DEGREES, n_bars)
+    jumps = time_rng.random(n_bars) < _JUMPS_PER_HOUR * bar_hours
+    sizes = _JUMP_SIZE * size_rng.standard_normal(n_bars)
     return np.clip(usual + jumps * sizes, -MAX_SHOCK, MAX_SHOCK)
 
 
@@ -104,10 +105,12 @@ def candles(
         Arrays open, high, low and close of shape (T,); an open is the close before it, nearly.
     """
     n_bars = len(close)
+    open_rng, *extreme_rngs = rng.spawn(3)
     before = np.concatenate([[start_price], close[:-1]])
-    open_ = before * np.exp(0.05 * volatility * rng.standard_normal(n_bars))
+    open_ = before * np.exp(0.05 * volatility * open_rng.standard_normal(n_bars))
     move = np.log(close / open_)
-    reach = -2 * volatility**2 * np.log(1 - rng.random((2, n_bars)))  # of the bridge's extremes
+    uniform = np.stack([extreme_rng.random(n_bars) for extreme_rng in extreme_rngs])
+    reach = -2 * volatility**2 * np.log(1 - uniform)  # of the bridge's extremes, (2, T)
     up, down = (np.sqrt(move**2 + reach) + np.stack([move, -move])) / 2
     return {
         "open": open_,
@@ -140,7 +143,7 @@ def traded_value(
 
 def outages(rng: np.random.Generator, n_bars: int, bar_hours: float) -> BoolArray:
     """Draw the bars that a venue lost: a few times a year, up to four hours; (T,)."""
-    begins, lengths = rng.random((2, n_bars))
+    begins, lengths = (part.random(n_bars) for part in rng.spawn(2))
     lost = np.zeros(n_bars, dtype=np.bool_)
     for first in np.flatnonzero(begins < _OUTAGES_PER_HOUR * bar_hours).tolist():
         hours = 1 + int(4 * lengths[first])

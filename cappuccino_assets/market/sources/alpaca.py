@@ -4,13 +4,13 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import polars as pl
 from alpaca.data.requests import CryptoBarsRequest
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
-from cappuccino_assets.errors import ConfigurationError, MissingSymbolError
+from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.market.bars import Bars
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS, Interval
 from cappuccino_assets.market.sources.alpaca_client import PatientCryptoClient
@@ -25,6 +25,8 @@ _COLUMNS: Final = {
     "v": "volume",
 }
 _PAGE_SCHEMA: Final = {name: pl.String if name == "t" else pl.Float64 for name in _COLUMNS}
+
+Answer = dict[str, list[dict[str, Any]]]  # raw bars by symbol
 
 
 def utc_now() -> datetime:
@@ -93,9 +95,9 @@ class AlpacaSource:
         now = self.clock()
         until = min(self.end or now, now)
         with closing(self._client()) as client:
-            answer = client.get_crypto_bars(self._request(until))
+            answer = cast("Answer", client.get_crypto_bars(self._request(until)))
         opened_by = until - timedelta(seconds=self.interval.seconds)
-        frame = _frame(answer, self.symbols)
+        frame = _frame(answer)
         closed = frame.filter(pl.col("timestamp").is_between(self.start, opened_by))
         bars = Bars.from_frame(closed, interval=self.interval, symbols=self.symbols)
         return require_complete(bars, until=until)
@@ -123,12 +125,12 @@ class AlpacaSource:
         )
 
 
-def _frame(answer: dict[str, list[dict[str, Any]]], symbols: tuple[str, ...]) -> pl.DataFrame:
-    if not answer:
-        raise MissingSymbolError("The answer holds no bar of it.", symbol=symbols[0])
-    frames = [
+def _frame(answer: Answer) -> pl.DataFrame:
+    frames = [pl.DataFrame(schema={**_PAGE_SCHEMA, "symbol": pl.String})]
+    frames += [
         pl.from_dicts(rows, schema=_PAGE_SCHEMA).with_columns(symbol=pl.lit(symbol))
         for symbol, rows in answer.items()
+        if rows
     ]
     times = pl.col("timestamp").str.to_datetime(time_unit="us", time_zone="UTC")
     return pl.concat(frames).rename(_COLUMNS).with_columns(times)

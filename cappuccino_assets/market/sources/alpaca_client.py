@@ -9,7 +9,8 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
 
 from cappuccino_assets.errors import IncompleteHistoryError, SourceError
@@ -48,7 +49,8 @@ class PatientCryptoClient(CryptoHistoricalDataClient):
         self._timeouts_s = timeouts_s
         self._retrying = Retrying(
             retry=retry_if_exception(_is_passing),
-            wait=wait_exponential_jitter(initial=first_wait_s, max=MAX_WAIT_S, jitter=first_wait_s),
+            wait=wait_exponential(multiplier=first_wait_s, max=MAX_WAIT_S)
+            + wait_random(0, first_wait_s),
             stop=stop_after_attempt(n_attempts),
             reraise=True,
         )

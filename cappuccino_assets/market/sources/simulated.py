@@ -61,14 +61,14 @@ class SimulatedSource:
     - `null`: prices are martingales; nothing known predicts any return.
     - `planted`: the market factor (or, with `signal="symbol"`, each coin alone) follows its own
       trend, as `momentum_drift` says; the MACD of hourly bars shows it. Sharpe ratios over 365 days
-      of 1h bars, means of 8 seeds (`python bench/planted_market.py`), of an oracle that is long
+      of 1h bars, means of 32 seeds (`python bench/planted_market.py`), of an oracle that is long
       equal-weight while the drift is positive, else in cash, and of who follows the basket's MACD:
 
       | strength | HODL | oracle, no fee | 0.1 % a side | 0.6 % a side | MACD, 0.1 % | spell |
       |---|---|---|---|---|---|---|
-      | weak | 0.2 | 2.5 | 1.8 | -1.6 | 1.7 | 1.4 days |
-      | medium | 0.2 | 5.7 | 5.2 | 2.6 | 4.9 | 1.9 days |
-      | strong | 0.2 | 10.0 | 9.7 | 7.8 | 9.3 | 2.8 days |
+      | weak | 0.1 | 2.3 | 1.6 | -1.7 | 1.5 | 1.5 days |
+      | medium | 0.1 | 5.6 | 5.0 | 2.4 | 4.8 | 1.9 days |
+      | strong | 0.1 | 10.2 | 9.9 | 8.1 | 9.7 | 3.0 days |
 
     - `realistic`: a trend too faint to pay for its trading, and a venue that loses a few hours.
 
