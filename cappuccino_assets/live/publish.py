@@ -53,15 +53,16 @@ def publish_manifest(
         current = read_manifest(layout.manifest) if layout.manifest.exists() else None
         if current and (current.study_name, current.members) == (campaign, members):
             return current
+        previous = current.generation if current else None
         manifest = Manifest(
-            generation=_newest_generation(layout) + 1,
+            generation=1 + max(previous or 0, _newest_generation(layout)),
             study_name=campaign,
             created_at=datetime.now(UTC).isoformat(),
             timeframe=market.timeframe,
             interval=market.interval,
             members=members,
             market_contract_hash=market.hash,
-            previous_generation=current.generation if current else None,
+            previous_generation=previous,
         )
         write_json(_generation_path(layout, manifest.generation), manifest.to_json())
         write_json(layout.manifest, manifest.to_json())

@@ -1,0 +1,150 @@
+import pytest
+
+from cappuccino_assets.errors import IntegrityError, ManifestError
+from cappuccino_assets.live.manifest import read_manifest
+from cappuccino_assets.live.publish import publish_manifest
+from cappuccino_assets.market.intervals import Timeframe
+from cappuccino_assets.storage.files import read_json, write_json
+from tests.registry.trials import content, ingest, leave_trial, leave_trials, trial_config
+
+
+def publish(warehouse, campaign="c", **options):
+    return publish_manifest(warehouse.layout, warehouse, campaign, **options)
+
+
+def numbers(manifest):
+    return [member.trial_number for member in manifest.members]
+
+
+def test_the_best_trials_of_both_algorithms_become_members(warehouse):
+    leave_trials(warehouse, [0.1, 0.5])
+    leave_trials(warehouse, [0.3], config=trial_config("ddqn", trailing_stop_pct=0.15))
+    manifest = publish(warehouse)
+    assert [(each.study_name, each.trial_number, each.score) for each in manifest.members] == [
+        ("c/phase2_ppo", 1, 0.5),
+        ("c/phase2_ddqn", 0, 0.3),
+        ("c/phase2_ppo", 0, 0.1),
+    ]
+    assert [member.trailing_stop_pct for member in manifest.members] == [0.0, 0.15, 0.0]
+    assert (manifest.generation, manifest.previous_generation) == (1, None)
+    assert (manifest.study_name, manifest.timeframe, manifest.interval) == ("c", "7d", "1h")
+    assert (manifest.admission, {member.gated for member in manifest.members}) == ("paper", {False})
+    assert read_manifest(warehouse.layout.manifest) == manifest
+
+
+def test_incident_24_the_members_are_the_best_of_negative_scores(warehouse):
+    leave_trials(warehouse, [-0.9, -0.1, -0.5])
+    assert numbers(publish(warehouse, top=2)) == [1, 2]
+
+
+def test_only_trials_of_the_campaign_that_trade_can_be_members(warehouse):
+    leave_trials(warehouse, [0.9], campaign="other")
+    leave_trials(warehouse, [0.8], config=trial_config("ddqn"), no_trades=True)
+    with pytest.raises(ManifestError, match="No complete trial of 'c' traded"):
+        publish(warehouse)
+    leave_trials(warehouse, [0.1])
+    assert [member.study_name for member in publish(warehouse).members] == ["c/phase2_ppo"]
+
+
+def test_the_same_members_make_no_new_generation(warehouse):
+    leave_trials(warehouse, [0.5, 0.4])
+    first = publish(warehouse)
+    before = content(warehouse.layout.ensemble)
+    assert publish(warehouse) == first
+    assert content(warehouse.layout.ensemble) == before
+
+
+def test_incident_26_generations_count_up_and_are_kept(warehouse):
+    leave_trials(warehouse, [0.5])
+    first = publish(warehouse)
+    leave_trials(warehouse, [0.5, 0.6])
+    second = publish(warehouse)
+    assert (second.generation, second.previous_generation) == (2, 1)
+    assert numbers(second) == [1, 0]
+    kept = warehouse.layout.generations
+    assert read_manifest(kept / "1.json") == first
+    assert read_manifest(kept / "2.json") == second
+
+
+def test_incident_26_a_generation_is_never_used_again(warehouse):
+    leave_trials(warehouse, [0.5])
+    publish(warehouse)
+    warehouse.layout.manifest.unlink()
+    assert publish(warehouse).generation == 2
+
+
+def test_incident_22_a_member_folder_holds_the_files_of_its_trial(warehouse):
+    leave_trials(warehouse, [0.5], campaign="other")
+    leave_trials(warehouse, [0.4], config=trial_config(lookback=3))  # number 0 of another study
+    (member,) = publish(warehouse).members
+    placed = content(warehouse.layout.ensemble / member.path)
+    left = content(warehouse.layout.trial("c/phase2_ppo", 0))
+    assert placed == {name: left[name] for name in placed}
+    assert sorted(placed) == ["actor.safetensors", "contract.json", "hyperparams.json"]
+
+
+@pytest.mark.parametrize("name", ["actor.safetensors", "contract.json", "hyperparams.json"])
+def test_incident_26_nothing_is_published_before_every_member_is_in_place(warehouse, name):
+    leave_trials(warehouse, [0.5])
+    publish(warehouse)
+    before = content(warehouse.layout.generations), warehouse.layout.manifest.read_bytes()
+    leave_trials(warehouse, [0.5, 0.7, 0.6])
+    (warehouse.layout.trial("c/phase2_ppo", 2) / name).write_bytes(b"{}")
+    with pytest.raises((IntegrityError, ManifestError, ValueError)):
+        publish(warehouse)
+    assert (content(warehouse.layout.generations), warehouse.layout.manifest.read_bytes()) == before
+
+
+def test_incident_26_a_manifest_that_cannot_be_written_leaves_the_old_one(warehouse):
+    leave_trials(warehouse, [0.5])
+    old = publish(warehouse)
+    leave_trials(warehouse, [0.5, 0.6])
+    kept = warehouse.layout.generations
+    kept.rename(kept.with_name("aside"))
+    kept.write_text("a file where the folder should be")
+    with pytest.raises(OSError, match="generations"):
+        publish(warehouse)
+    assert read_manifest(warehouse.layout.manifest) == old
+    kept.unlink()
+    kept.with_name("aside").rename(kept)
+    assert publish(warehouse).generation == 2
+
+
+def test_incident_26_a_publisher_killed_before_the_manifest_leaves_the_old_one(warehouse):
+    leave_trials(warehouse, [0.5])
+    old = publish(warehouse)
+    before = warehouse.layout.manifest.read_bytes()
+    leave_trials(warehouse, [0.5, 0.6])
+    publish(warehouse)
+    warehouse.layout.manifest.write_bytes(before)  # members and generation 2 are there, unnamed
+    assert read_manifest(warehouse.layout.manifest) == old
+    again = publish(warehouse)
+    assert (again.generation, again.previous_generation, numbers(again)) == (3, 1, [1, 0])
+
+
+def test_a_member_folder_that_was_tampered_with_is_refused(warehouse):
+    leave_trials(warehouse, [0.5])
+    (member,) = publish(warehouse).members
+    path = warehouse.layout.ensemble / member.path / "hyperparams.json"
+    changed = read_json(path)
+    changed["rules"]["trade_fraction"] = 1.0
+    write_json(path, changed)
+    with pytest.raises(ManifestError, match="two configurations"):
+        publish(warehouse)
+
+
+def test_members_of_two_markets_are_refused(warehouse):
+    leave_trials(warehouse, [0.5])
+    longer = trial_config("ddqn", timeframe=Timeframe.D10)
+    ingest(warehouse, [leave_trial(warehouse.layout, 0, 0.4, config=longer)])
+    with pytest.raises(ManifestError, match="different markets"):
+        publish(warehouse)
+    assert not warehouse.layout.manifest.exists()
+
+
+def test_a_damaged_manifest_is_not_replaced_in_silence(warehouse):
+    leave_trials(warehouse, [0.5])
+    publish(warehouse)
+    warehouse.layout.manifest.write_text("{")
+    with pytest.raises(ManifestError, match="not a JSON file"):
+        publish(warehouse)
