@@ -24,7 +24,9 @@ CappuccinoError
 ├── VinError                      names the field of the code at fault
 ├── IntegrityError                a stored file that is not what its checksum says
 ├── ManifestError                 a manifest that cannot be loaded or published
-└── WarehouseError                the database cannot be opened, or an answer is missing
+├── WarehouseError                the database cannot be opened, or an answer is missing
+├── CheckFailedError              a blocking check that did not pass
+└── InterruptedRunError           a run that somebody stopped
 """
 
 
@@ -160,3 +162,11 @@ class ManifestError(CappuccinoError):
 
 class WarehouseError(CappuccinoError):
     """The warehouse cannot be opened, or lacks what was asked of it."""
+
+
+class CheckFailedError(CappuccinoError):
+    """A blocking check that did not pass, so that nothing after it was made."""
+
+
+class InterruptedRunError(CappuccinoError):
+    """A run that somebody stopped; it can be continued."""

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     schedule_timezone: str = "UTC"
     top_trials_sensor_enabled: bool = False
     top_trials_sensor_interval_s: int = Field(default=30, ge=1)
+
+    @field_validator("warehouse", "bars")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Read paths from the working directory of now, whatever it is later."""
+        return None if path is None else path.expanduser().resolve()
 
 
 @cache
