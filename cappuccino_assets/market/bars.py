@@ -53,10 +53,10 @@ class Bars:
         if dict(self.frame.schema) != BAR_SCHEMA:
             raise ValueError(f"Bars have the schema {BAR_SCHEMA}, but got {self.frame.schema}.")
         check_symbols(self.frame, self.symbols)
+        if self.frame["symbol"].rle().struct.field("value").to_list() != list(self.symbols):
+            raise ValueError("Rows must be in the order of the symbols.")
         check_values(self.frame, self.interval)
         check_order(self.frame)
-        if not self.frame.select(_position(self.symbols)).to_series().is_sorted():
-            raise ValueError("Rows must be in the order of the symbols.")
 
     @classmethod
     def from_frame(
@@ -75,7 +75,7 @@ class Bars:
         check_columns(frame.columns)
         canonical = canonical_frame(frame)
         check_symbols(canonical, symbols)
-        arranged = canonical.sort(_position(symbols), maintain_order=True)
+        arranged = pl.concat([canonical.filter(symbol=symbol) for symbol in symbols])
         return cls(frame=arranged, interval=interval, symbols=symbols)
 
     @property
@@ -144,8 +144,3 @@ def _timestamp(values: pl.Series) -> pl.Series:
         )
     zoned = values.dt.replace_time_zone("UTC") if values.dtype.time_zone is None else values
     return zoned.dt.convert_time_zone("UTC").cast(BAR_SCHEMA["timestamp"])
-
-
-def _position(symbols: tuple[str, ...]) -> pl.Expr:
-    positions = range(len(symbols))
-    return pl.col("symbol").replace_strict(list(symbols), list(positions), return_dtype=pl.Int64)

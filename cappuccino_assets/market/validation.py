@@ -53,15 +53,22 @@ def check_symbols(frame: pl.DataFrame, symbols: Sequence[str]) -> None:
 
 
 def check_order(frame: pl.DataFrame) -> None:
-    """Refuse timestamps that repeat or go backward within a symbol, in the order of the rows.
+    """Refuse timestamps that repeat or go backward within a symbol.
+
+    Args:
+        frame: Rows of one symbol follow each other.
 
     Raises:
         DuplicateBarError: Names the second of two bars of one time.
         UnorderedBarsError: Names the first bar that is older than the one before it.
     """
+    before = pl.when(pl.col("symbol") == pl.col("symbol").shift(1)).then(
+        pl.col("timestamp").shift(1)
+    )
+    backward = (pl.col("timestamp") <= before).fill_null(value=False)
+    if not frame.select(backward.any()).item():
+        return
     repeated = pl.struct("symbol", "timestamp").is_first_distinct().not_()
-    before = pl.col("timestamp").shift(1).over("symbol")
-    backward = (pl.col("timestamp") < before).fill_null(value=False)
     check_rows(
         frame,
         [
