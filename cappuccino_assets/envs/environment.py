@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cappuccino_assets.envs.market import MarketTensors
+from cappuccino_assets.envs.market import MarketTensors, gather
 from cappuccino_assets.envs.reward import RewardConfig, RewardFunction
 from cappuccino_assets.envs.state import State, restarted
 from cappuccino_assets.envs.volume import VolumeWindow
@@ -81,8 +81,10 @@ class TradingEnvironment:
         self._shape = (len(rules), n_envs)
         window_bars = FEE_WINDOW_DAYS * self._rules.bars_per_day
         self._window = VolumeWindow(window_bars, self._shape, market.device)
-        row = market.tradable.long().argmax().expand(self._shape)
-        self._state = self._fresh(row, row)._replace(finished=torch.ones_like(row).bool())
+        self._never = torch.zeros(self._shape, dtype=torch.bool, device=market.device)
+        each_usd = 1 / (market.n_symbols * (1 + self._rules.fee_rates.first[..., None]))
+        self._benchmark_usd = each_usd / self._rules.buy_factor  # of each symbol, at its open
+        self._blank = self._state = self._blank_state()
 
     @property
     def n_members(self) -> int:
@@ -122,13 +124,12 @@ class TradingEnvironment:
         the cycle that is left: 1 at its first decision, 1 / cycle_bars at its last.
         """
         state, ledger = self._state, self._state.account.ledger
-        value = torch.cat([ledger.cash[..., None], ledger.quantity * state.bars.close], dim=-1)
-        weights = value.div_(state.equity[..., None])
+        value = torch.cat([ledger.cash[..., None], ledger.quantity * state.close], dim=-1)
+        weights = value.div_(state.equity[..., None]).float()
         if not self._rules.has_deadline:
-            return weights.float()
-        into = bars_into_cycle(state.bar, state.start, self._rules.cycle_bars)
-        left = 1 - into.double() / self._rules.cycle_bars
-        return torch.cat([weights, left[..., None]], dim=-1).float()
+            return weights
+        left = 1 - state.into_cycle / self._rules.cycle_bars
+        return torch.cat([weights, left[..., None]], dim=-1)
 
     def reset(self, start: Tensor, stop: Tensor) -> None:
         """Begin an episode in every environment.
@@ -160,94 +161,104 @@ class TradingEnvironment:
         """
         before = self._state
         active = ~before.finished
-        age = before.bar - before.start
         bar = before.bar + active
         bars = self._market.bars(bar)
-        due = active & (bars_into_cycle(bar, before.start, self._rules.cycle_bars) == 0)
+        into_cycle = bars_into_cycle(bar, before.start, self._rules.cycle_bars)
+        due = active & (into_cycle == 0)
         next_observed = bars.observed & active[..., None]
         account, traded = trade_bar(
             before.account,
             action,
             BarPrices(
-                close=before.bars.close,
+                close=before.close,
                 next_open=bars.open,
                 next_close=bars.close,
-                tradable=before.bars.observed & next_observed,
+                tradable=before.observed & next_observed,
                 next_observed=next_observed,
             ),
             equity=before.equity,
-            fee_rate=self._rules.fee_rates(self._window.volume(before.traded_usd, age)),
+            fee_rate=self._fee_rate(before),
             due=due,
             rules=self._rules,
         )
         equity = account.ledger.equity(bars.close)
-        terminated = torch.zeros_like(due) if self._continuing else due
-        truncated = active & (bar == before.stop - 1) & ~terminated
+        terminated = self._never if self._continuing else due
+        truncated = active & (bar == before.last) & ~terminated
         self._state = before._replace(
             bar=bar,
+            into_cycle=into_cycle,
             finished=before.finished | terminated | truncated,
             account=account,
-            bars=bars,
+            close=bars.close,
+            observed=bars.observed,
             equity=equity,
             peak=before.peak.maximum(equity),
             traded_usd=before.traded_usd + traded,
             benchmark=(before.benchmark_quantity * bars.close).sum(dim=-1),
         )
-        return self._outcome(before, active, age, terminated, truncated)
-
-    def _outcome(
-        self, before: State, active: Tensor, age: Tensor, terminated: Tensor, truncated: Tensor
-    ) -> Step:
-        after = self._state
-        ledger = after.account.ledger
-        growth = after.equity / before.equity
-        benchmark_growth = after.benchmark / before.benchmark
-        largest_usd = (ledger.quantity * after.bars.close).amax(dim=-1)
-        cash_weight = ledger.cash / after.equity
-        fallen = after.equity / after.peak - before.equity / before.peak
-        reward = self._reward(
-            growth=growth,
-            benchmark_growth=benchmark_growth,
-            progress=self._progress(before, age),
-            drawdown_increase=(-fallen).clamp_min_(0),
-            largest_weight=largest_usd / after.equity,
-            cash_shortfall=(self._rules.min_cash_reserve - cash_weight).clamp_min_(0),
-        )
+        growth, benchmark_growth = equity / before.equity, self._state.benchmark / before.benchmark
         return Step(
-            reward=reward.mul_(active),
+            reward=self._pay(before, growth, benchmark_growth).mul_(active),
             terminated=terminated,
             truncated=truncated,
             equity_return=growth - 1,
             benchmark_return=(benchmark_growth - 1).mul_(active),
-            fee_usd=ledger.fees - before.account.ledger.fees,
-            traded_usd=after.traded_usd - before.traded_usd,
+            fee_usd=account.ledger.fees - before.account.ledger.fees,
+            traded_usd=traded,
         )
 
-    def _progress(self, before: State, age: Tensor) -> Tensor:
-        if self._rules.has_deadline:
-            n_bars, into = self._rules.cycle_bars, torch.remainder(age, self._rules.cycle_bars)
-        else:
-            n_bars, into = before.stop - before.start - 1, age
-        return into.double() / (n_bars - 1).clamp_min(1)
+    def _fee_rate(self, state: State) -> Tensor:
+        rates = self._rules.fee_rates
+        if rates.is_flat:
+            return rates.first.expand(self._shape)
+        return rates(self._window.volume(state.traded_usd, state.bar - state.start))
 
-    def _fresh(self, start: Tensor, stop: Tensor) -> State:
+    def _pay(self, before: State, growth: Tensor, benchmark_growth: Tensor) -> Tensor:
+        after, ledger = self._state, self._state.account.ledger
+        n_bars = before.last - before.start
+        if self._rules.has_deadline:
+            n_bars = self._rules.cycle_bars
+        largest_usd = (ledger.quantity * after.close).amax(dim=-1)
+        cash_shortfall = self._rules.min_cash_reserve - ledger.cash / after.equity
+        drawdown_increase = before.equity / before.peak - after.equity / after.peak
+        return self._reward(
+            growth=growth,
+            benchmark_growth=benchmark_growth,
+            progress=before.into_cycle / (n_bars - 1).clamp_min_(1),
+            drawdown_increase=drawdown_increase.relu_(),
+            largest_weight=largest_usd / after.equity,
+            cash_shortfall=cash_shortfall.relu_(),
+        )
+
+    def _blank_state(self) -> State:
         cash = self._rules.initial_cash_usd.expand(self._shape)
-        zero = torch.zeros_like(cash)
-        n_symbols = self._market.n_symbols
-        price = self._market.bars((start + 1).clamp_max_(self._market.n_bars - 1)).open
-        each_usd = 1 / (n_symbols * (1 + self._rules.fee_rates.first))
+        row = self._market.tradable.long().argmax().expand(self._shape)
+        close = gather(self._market.close, row)
         return State(
-            bar=start,
-            start=start,
-            stop=stop,
-            finished=torch.zeros(self._shape, dtype=torch.bool, device=start.device),
-            account=open_account(cash, n_symbols),
-            bars=self._market.bars(start),
+            bar=row,
+            start=row,
+            last=row,
+            into_cycle=torch.zeros_like(row),
+            finished=~self._never,
+            account=open_account(cash, self._market.n_symbols),
+            close=close,
+            observed=torch.zeros_like(close, dtype=torch.bool),
             equity=cash,
             peak=cash,
-            traded_usd=zero,
-            benchmark_quantity=each_usd[..., None] / (price * self._rules.buy_factor),
+            traded_usd=torch.zeros_like(cash),
+            benchmark_quantity=self._benchmark_usd / close,
             benchmark=torch.ones_like(cash),
+        )
+
+    def _fresh(self, start: Tensor, stop: Tensor) -> State:
+        return self._blank._replace(
+            bar=start,
+            start=start,
+            last=stop - 1,
+            finished=self._never,
+            close=gather(self._market.close, start),
+            observed=gather(self._market.observed, start),
+            benchmark_quantity=self._benchmark_usd / gather(self._market.open, start + 1),
         )
 
     def _check(self, start: Tensor, stop: Tensor) -> None:

@@ -10,7 +10,7 @@ from cappuccino_assets.features.arrays import FeatureArrays
 
 
 class Bars(NamedTuple):
-    """Bars gathered for many environments; shapes (M, E, N)."""
+    """Bars of many environments; shapes (M, E, N)."""
 
     open: Tensor
     close: Tensor
@@ -75,9 +75,13 @@ class MarketTensors:
 
     def bars(self, row: Tensor) -> Bars:
         """Gather the bars of rows (M, E)."""
-        flat, shape = row.flatten(), (*row.shape, self.n_symbols)
         return Bars(
-            open=self.open.index_select(0, flat).view(shape),
-            close=self.close.index_select(0, flat).view(shape),
-            observed=self.observed.index_select(0, flat).view(shape),
+            open=gather(self.open, row),
+            close=gather(self.close, row),
+            observed=gather(self.observed, row),
         )
+
+
+def gather(table: Tensor, row: Tensor) -> Tensor:
+    """Look up rows (M, E) of a table (T, N); shape (M, E, N)."""
+    return table.index_select(0, row.flatten()).view(*row.shape, -1)

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from cappuccino_assets.envs.market import Bars
 from cappuccino_assets.execution.account import Account
 
 
@@ -12,12 +11,14 @@ class State(NamedTuple):
     """What an environment carries from bar to bar; a restart replaces all of it.
 
     Attributes:
-        bar: Row of the next decision, int64, shape (M, E), as are `start` and `stop`.
+        bar: Row of the next decision, int64, shape (M, E), as are the next three.
         start: Row of the first decision.
-        stop: Row after the last one.
+        last: Row of the last bar.
+        into_cycle: Bars of the running cycle that are closed.
         finished: Whether the episode is over, bool, shape (M, E).
         account: Ledger and what goes with it.
-        bars: Prices at `bar`.
+        close: Prices at `bar`, in USD, shape (M, E, N).
+        observed: Whether they are those of a real bar, bool, shape (M, E, N).
         equity: At the close of `bar`, in USD, shape (M, E).
         peak: Highest equity so far, shape (M, E).
         traded_usd: Gross value of all fills so far, shape (M, E).
@@ -27,10 +28,12 @@ class State(NamedTuple):
 
     bar: Tensor
     start: Tensor
-    stop: Tensor
+    last: Tensor
+    into_cycle: Tensor
     finished: Tensor
     account: Account
-    bars: Bars
+    close: Tensor
+    observed: Tensor
     equity: Tensor
     peak: Tensor
     traded_usd: Tensor
@@ -40,11 +43,12 @@ class State(NamedTuple):
 
 def restarted(state: State, mask: Tensor, fresh: State) -> State:
     """Take every tensor from `fresh` where the mask (M, E) says so, and from `state` elsewhere."""
-    chosen: State = _choose(mask, fresh, state)
+    masks = {2: mask, 3: mask[..., None]}  # by the tensor's dimensions
+    chosen: State = _choose(masks, fresh, state)
     return chosen
 
 
-def _choose(mask: Tensor, new: Any, old: Any) -> Any:
+def _choose(masks: dict[int, Tensor], new: Any, old: Any) -> Any:
     if isinstance(new, Tensor):
-        return new.where(mask.view(*mask.shape, *[1] * (new.dim() - mask.dim())), old)
-    return type(new)(*(_choose(mask, *pair) for pair in zip(new, old, strict=True)))
+        return new.where(masks[new.dim()], old)
+    return type(new)(*(_choose(masks, *pair) for pair in zip(new, old, strict=True)))

@@ -94,9 +94,10 @@ def trade_bar(
         fee_rate=fee_rate,
         rules=rules,
     )
+    due_symbols = due[..., None]
     ledger, proceeds = sell_everything(
         fills.ledger,
-        prices.next_observed & due[..., None],
+        prices.next_observed & due_symbols,
         prices.next_close * rules.sell_factor,
         fee_rate,
     )
@@ -108,7 +109,7 @@ def trade_bar(
             fill_price=fills.buy_price,
             close=prices.next_close,
         ),
-        overdue=(account.overdue | due[..., None]) & (ledger.quantity > 0),
+        overdue=(account.overdue | due_symbols) & ledger.quantity.bool(),
     )
     return after, fills.traded_usd + proceeds
 

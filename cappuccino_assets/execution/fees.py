@@ -126,9 +126,14 @@ class FeeRates:
         """Rates before anything was traded, shape (M, 1)."""
         return self._first
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether volume changes nothing for any member."""
+        return not self._start.numel()
+
     def __call__(self, volume_usd: Tensor) -> Tensor:
         """Look up the rates of trailing volumes (M, E); float64, same shape."""
-        if not self._start.numel():
+        if self.is_flat:
             return self._first.expand_as(volume_usd)
         reached = (volume_usd[..., None] - self._start).mul_(self._slope).clamp_(0, 1)
         return reached.mul_(self._change).sum(dim=-1).add_(self._first)

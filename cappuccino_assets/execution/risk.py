@@ -18,7 +18,7 @@ def trailing_stop(close: Tensor, *, high: Tensor, quantity: Tensor, rules: RuleT
     Returns:
         Bool, shape (M, E, N); never true where nothing is held or the stop is off.
     """
-    return (close < high * rules.stop_factor).logical_and_(quantity > 0)
+    return (close < high * rules.stop_factor) & quantity.bool()
 
 
 def high_since_entry(high: Tensor, *, held: Tensor, fill_price: Tensor, close: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def high_since_entry(high: Tensor, *, held: Tensor, fill_price: Tensor, close: T
         fill_price: At which this bar's purchases are filled, shape (M, E, N).
         close: Of this bar, shape (M, E, N).
     """
-    return high.where(held > 0, fill_price).maximum(close)
+    return high.where(held.bool(), fill_price).maximum(close)
 
 
 def force_exits(orders: Orders, exits: Tensor, quantity: Tensor) -> Orders:

@@ -40,19 +40,17 @@ def size_orders(
     bounded.mul_(bounded.abs() >= rules.hold_threshold)
     wanted_usd = bounded.mul_((equity * rules.trade_fraction)[..., None])
     wanted = wanted_usd / close
-    sell = torch.minimum(-wanted, quantity)
-    leaves_dust = (quantity - sell < rules.minimum_quantity) & (wanted < 0)
-    sell = torch.where(leaves_dust, quantity, sell)
+    sell = quantity.minimum(-wanted).relu_()
+    sell = quantity.where(quantity - sell < rules.minimum_quantity, sell)
     return Orders(
-        sell_quantity=sell.mul_(sell >= rules.minimum_quantity).clamp_min_(0),
-        buy_usd=wanted_usd * can_be_bought(wanted_usd, wanted, rules),
+        sell_quantity=sell * (sell >= rules.minimum_quantity),
+        buy_usd=(wanted_usd * can_be_bought(wanted_usd, wanted, rules)).relu_(),
     )
 
 
 def can_be_bought(notional_usd: Tensor, quantity: Tensor, rules: RuleTensors) -> Tensor:
     """Tell which purchases reach both minimums; all shapes (M, E, N)."""
-    reached = notional_usd >= rules.minimum_notional_usd
-    return reached.logical_and_(quantity >= rules.minimum_quantity).logical_and_(notional_usd > 0)
+    return (notional_usd >= rules.minimum_notional_usd) & (quantity >= rules.minimum_quantity)
 
 
 def share_cash(
