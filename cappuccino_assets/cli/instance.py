@@ -1,0 +1,67 @@
+"""The Dagster instance of this repository, opened from any folder."""
+
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+from dagster._core.instance.config import is_dagster_home_set
+from dagster._core.instance.ref import InstanceRef
+from filelock import FileLock
+
+from cappuccino_assets.errors import ConfigurationError
+from cappuccino_assets.settings import REPOSITORY_ROOT
+
+_HISTORY: Final = Path("warehouse", "dagster")
+
+
+def open_instance(root: Path = REPOSITORY_ROOT) -> dg.DagsterInstance:
+    """Open the instance that `dagster` commands use when started in the repository root.
+
+    The folders in dagster.yaml are relative to the working directory; here they are made absolute.
+    Processes that start together on a new instance would corrupt it, so one at a time opens it.
+
+    Args:
+        root: Folder of dagster.yaml. Where DAGSTER_HOME is set, that instance is opened instead.
+
+    Raises:
+        ConfigurationError: If there is no dagster.yaml.
+    """
+    if is_dagster_home_set():
+        return dg.DagsterInstance.get()
+    if not (root / "dagster.yaml").is_file():
+        raise ConfigurationError(f"{root} has no dagster.yaml: run from a clone of the repository.")
+    history = root / _HISTORY
+    history.mkdir(parents=True, exist_ok=True)
+    with FileLock(history / ".lock", timeout=60):
+        instance = dg.DagsterInstance.from_ref(
+            InstanceRef.from_dir(str(root), overrides=_absolute_folders(history))
+        )
+        _touch_databases(instance)
+    return instance
+
+
+def _absolute_folders(history: Path) -> dict[str, object]:
+    return {
+        "storage": {"sqlite": {"base_dir": str(history / "storage")}},
+        "local_artifact_storage": {
+            "module": "dagster._core.storage.root",
+            "class": "LocalArtifactStorage",
+            "config": {"base_dir": str(history)},
+        },
+        "compute_logs": {
+            "module": "dagster._core.storage.local_compute_log_manager",
+            "class": "LocalComputeLogManager",
+            "config": {"base_dir": str(history / "compute_logs")},
+        },
+    }
+
+
+def _touch_databases(instance: dg.DagsterInstance) -> None:
+    """Make the tables of runs, events and schedules, which are otherwise made at first use."""
+    instance.get_runs_count()
+    instance.all_asset_keys()
+    instance.all_instigator_state()
+
+
+if __name__ == "__main__":
+    open_instance().dispose()

@@ -1,0 +1,43 @@
+"""Dagster jobs run in this process, on the instance that the UI shows."""
+
+from typing import Final
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.errors import DagsterExecutionInterruptedError
+
+from cappuccino_assets.cli.instance import open_instance
+from cappuccino_assets.cli.progress import job_progress
+from cappuccino_assets.errors import CheckFailedError, InterruptedRunError
+from cappuccino_assets.reports.standing import campaign_standing
+from cappuccino_assets.resources import EVENT_LOGGER_KEY, WarehouseResource
+from cappuccino_assets.types import Json
+
+_DEFINITIONS: Final = "cappuccino_assets.definitions"
+
+
+def run_job(name: str, search: Json) -> Json:
+    """Run a job to its end.
+
+    Args:
+        name: Name of the job.
+        search: Fields of the resource `search` that differ from the settings.
+
+    Returns:
+        Standing of the campaign that was worked on.
+
+    Raises:
+        CappuccinoError: What went wrong in a step.
+        CheckFailedError: If a blocking check did not pass.
+        InterruptedRunError: If it was interrupted.
+    """
+    job = ReconstructableRepository.for_module(_DEFINITIONS, "defs").get_reconstructable_job(name)
+    config = {"loggers": {EVENT_LOGGER_KEY: {}}, "resources": {"search": {"config": search}}}
+    with open_instance() as instance, job_progress():
+        try:
+            dg.execute_job(job, instance=instance, run_config=config, raise_on_error=True)
+        except dg.DagsterAssetCheckFailedError as error:
+            raise CheckFailedError(str(error)) from error
+        except (KeyboardInterrupt, DagsterExecutionInterruptedError) as error:
+            raise InterruptedRunError("Interrupted. The same command continues.") from error
+    return campaign_standing(WarehouseResource().database, search.get("study"))

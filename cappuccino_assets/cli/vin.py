@@ -1,0 +1,51 @@
+"""`cappuccino vin`: read a VIN."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cappuccino_assets.cli.output import AsJson, print_json
+from cappuccino_assets.settings import current_settings
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.types import Json
+
+
+def vin(
+    code: Annotated[str, typer.Argument(metavar="VIN", help="A code such as PPO-A-N128B1K-...")],
+    as_json: AsJson = False,
+) -> None:
+    """Explain a VIN field by field, and say whether this warehouse holds the model."""
+    from cappuccino_assets.registry.vin import parse
+
+    fields = asdict(parse(code))
+    entry = _entry(code)
+    if as_json:
+        print_json({"vin": code, "fields": fields, "archive_entry": entry})
+        return
+    table = Table("field", "value", title=code)
+    for name, value in fields.items():
+        table.add_row(name, "-" if value is None else str(value))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(_standing(entry), soft_wrap=True)
+
+
+def _entry(code: str) -> Json | None:
+    from cappuccino_assets.storage.files import read_json
+
+    metadata = WarehouseLayout(root=current_settings().warehouse).archive / code / "metadata.json"
+    return read_json(metadata) if metadata.is_file() else None
+
+
+def _standing(entry: Json | None) -> str:
+    if entry is None:
+        return "This warehouse's archive holds no such model."
+    gate = "gated" if entry["gated"] else f"not gated ({entry['gate_reason']})"
+    below = ", below the archive's threshold" if entry["below_threshold"] else ""
+    return (
+        f"Archived from trial {entry['number']} of {entry['study_name']}: "
+        f"score {entry['score']:.3f}{below}, {gate}. A grade describes; it proves nothing."
+    )

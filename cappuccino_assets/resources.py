@@ -1,0 +1,126 @@
+"""Resources: each builds one core object from the settings and what a run overrides."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import dagster as dg
+
+from cappuccino_assets.errors import ConfigurationError
+from cappuccino_assets.settings import Settings
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.tuning.profiles import Profile, profile_named
+
+if TYPE_CHECKING:
+    from cappuccino_assets.market.sources.base import BarSource
+    from cappuccino_assets.storage.warehouse import Warehouse
+
+EVENT_LOGGER_KEY: Final = "events"
+EVENT_LOGGER: Final = "cappuccino_assets.events"
+_DAYS_PER_MONTH: Final = 365 / 12
+
+
+class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
+    """The warehouse: its paths, and its database."""
+
+    root: str | None = None
+
+    @property
+    def layout(self) -> WarehouseLayout:
+        """Where everything lies."""
+        return WarehouseLayout(root=_settings(warehouse=self.root).warehouse)
+
+    @property
+    def database(self) -> "Warehouse":
+        """The database; it is opened by each query or write."""
+        from cappuccino_assets.storage.warehouse import Warehouse
+
+        return Warehouse(self.layout)
+
+
+class SearchResource(dg.ConfigurableResource["SearchResource"]):
+    """What to search and on which bars; what a run leaves open, the settings say."""
+
+    profile: str | None = None
+    source: str | None = None
+    bars: str | None = None
+    study: str | None = None
+    seed: int | None = None
+    workers: int | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Settings, with what this run overrides."""
+        return _settings(**{name: getattr(self, name) for name in SearchResource.model_fields})
+
+    @property
+    def budget(self) -> Profile:
+        """Profile of the search."""
+        return profile_named(self.settings.profile)
+
+    def bar_source(self, *, until: datetime | None = None) -> "BarSource":
+        """Build the source of bars.
+
+        Args:
+            until: Where bars go on, those that close at this time or before; now where None.
+
+        Raises:
+            ConfigurationError: If the source lacks a setting.
+        """
+        settings = self.settings
+        n_days = round(settings.history_months * _DAYS_PER_MONTH)
+        if settings.source == "simulated":
+            return _simulated(settings, self.budget, n_days=n_days)
+        if settings.source == "files":
+            return _files(settings)
+        return _alpaca(settings, self.budget, n_days=n_days, until=until)
+
+
+@dg.logger(description="Hands every event to the Python logger that a terminal listens to.")
+def event_logger(_context: dg.InitLoggerContext) -> logging.Logger:
+    """Make the logger of a run that a terminal started."""
+    logger = logging.getLogger(EVENT_LOGGER)
+    logger.setLevel(logging.DEBUG)
+    return logger
+
+
+def _settings(**given: Any) -> Settings:
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _simulated(settings: Settings, budget: Profile, *, n_days: int) -> "BarSource":
+    from cappuccino_assets.market.sources.simulated import Regime, SimulatedSource
+
+    return SimulatedSource(
+        regime=Regime(settings.regime),
+        seed=settings.seed,
+        interval=budget.intervals[0],
+        n_days=n_days,
+    )
+
+
+def _files(settings: Settings) -> "BarSource":
+    from cappuccino_assets.market.sources.files import FileSource
+
+    if settings.bars is None:
+        raise ConfigurationError("The source `files` needs a file: --bars or CAPPUCCINO_BARS.")
+    return FileSource(path=settings.bars)
+
+
+def _alpaca(
+    settings: Settings, budget: Profile, *, n_days: int, until: datetime | None
+) -> "BarSource":
+    from cappuccino_assets.market.sources.alpaca import AlpacaSource
+
+    end = until or datetime.now(UTC)
+    midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
+    keys = (settings.alpaca_api_key, settings.alpaca_secret_key)
+    api_key, secret_key = (key.get_secret_value() if key else None for key in keys)
+    return AlpacaSource(
+        start=midnight - timedelta(days=n_days),
+        end=end,
+        interval=budget.intervals[0],
+        api_key=api_key,
+        secret_key=secret_key,
+        url_override=settings.alpaca_url_override,
+    )
