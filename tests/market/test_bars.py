@@ -120,6 +120,17 @@ def test_a_frame_out_of_the_order_of_symbols_is_no_bars():
         Bars(frame=frame, interval=Interval.H1, symbols=PAIR)
 
 
+def test_bars_made_directly_keep_the_same_rules():
+    missing = {"frame": table(symbols=["BTC/USD"]), "error": MissingSymbolError}
+    unknown = {"frame": table(symbols=[*PAIR, "LTC/USD"]), "error": UnknownSymbolError}
+    as_text = {"frame": table().cast({"close": pl.String}), "error": ValueError}
+    for case in (missing, unknown, as_text):
+        with pytest.raises(case["error"]):
+            Bars(frame=case["frame"], interval=Interval.H1, symbols=PAIR)
+    with pytest.raises(ValueError, match="distinct"):
+        Bars(frame=table(), interval=Interval.H1, symbols=("BTC/USD", "BTC/USD"))
+
+
 def test_times_of_another_zone_are_the_same_bars():
     elsewhere = table().with_columns(pl.col("timestamp").dt.convert_time_zone("Asia/Tokyo"))
     naive = table().with_columns(pl.col("timestamp").dt.replace_time_zone(None))

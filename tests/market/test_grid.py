@@ -104,7 +104,7 @@ def test_a_symbol_that_ends_early_ends_the_segment():
     assert grid.segment.tolist() == [0] * 8 + [-1] * 4
 
 
-def test_the_grid_of_a_prefix_is_the_beginning_of_the_grid():
+def test_incident_45_the_grid_of_a_prefix_is_the_beginning_of_the_grid():
     bars = hours(without=[4, N + 7], silent=[2])
     prefix = bars_of(bars.frame.filter(pl.col("timestamp") < START + timedelta(hours=10)))
     whole, part = grid_from_bars(bars), grid_from_bars(prefix)

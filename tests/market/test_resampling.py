@@ -85,6 +85,15 @@ def test_resampling_twice_is_resampling_once():
     assert resample(resample(fine, Interval.M30), Interval.H4).digest == direct.digest
 
 
+@pytest.mark.parametrize("n_bars", [8, 9, 11, 12])
+def test_incident_45_bars_of_a_prefix_are_the_beginning_of_the_bars(n_bars):
+    values = [(10 + i, 12 + i, 9 + i, 11 + i, i % 3) for i in range(16)]
+    whole = resample(quarter_hours(values), Interval.H1).frame
+    prefix = resample(quarter_hours(values[:n_bars]), Interval.H1).frame
+    known = whole.filter(pl.col("timestamp") < START + timedelta(hours=n_bars // 4))
+    assert prefix.equals(known)
+
+
 @pytest.mark.skipif(not REAL_BARS.is_dir(), reason="needs the real bars of ../shared/data")
 def test_real_5m_bars_join_to_the_native_1h_bars():
     fine = FileSource(path=REAL_BARS / "binance_spot_5m_2022-08_2023-09.parquet").fetch_bars()
