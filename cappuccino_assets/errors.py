@@ -21,6 +21,7 @@ CappuccinoError
 ├── ConstantColumnError           a feature that carries no information
 ├── ContractMismatchError         names the first field that differs
 ├── TrialFailedError              a split, metric or training that has no valid result
+├── WorkerError                   a worker process that failed or died
 ├── VinError                      names the field of the code at fault
 ├── IntegrityError                a stored file that is not what its checksum says
 ├── ManifestError                 a manifest that cannot be loaded or published
@@ -142,6 +143,10 @@ class ContractMismatchError(CappuccinoError):
 
 class TrialFailedError(CappuccinoError):
     """A split, metric or training that has no valid result."""
+
+
+class WorkerError(CappuccinoError):
+    """A worker process that failed or died."""
 
 
 class VinError(CappuccinoError, ValueError):

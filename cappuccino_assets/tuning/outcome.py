@@ -1,0 +1,121 @@
+"""What a configuration comes to: all its policies trained together, the splits' tested."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from cappuccino_assets.agents.policy import Policy
+from cappuccino_assets.envs.market import MarketTensors
+from cappuccino_assets.envs.observation import ObservationBuilder
+from cappuccino_assets.evaluation.actors import PolicyActor, SideBySide
+from cappuccino_assets.evaluation.backtest import BlockResult, backtest
+from cappuccino_assets.evaluation.baselines import cycled_hodl, holding_rules
+from cappuccino_assets.evaluation.cpcv import Split
+from cappuccino_assets.features.arrays import FeatureArrays
+from cappuccino_assets.features.blocks import Block, segment_blocks
+from cappuccino_assets.features.scaling import Scaler, fit_scaler
+from cappuccino_assets.training.trainer import MemberPlan, TrainedPopulation, train_population
+from cappuccino_assets.tuning.config import TrialConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """Policies, and what the splits' did on bars that they were not trained on.
+
+    Attributes:
+        population: One policy per split, in order, then the final fit where there is one.
+        scalers: What each policy's market columns are standardised by.
+        tests: Test results of each split's policy.
+        holders: Results, on every test block, of equal weights sold at each deadline.
+        training_s: Seconds of training.
+        evaluation_s: Seconds of backtesting.
+    """
+
+    population: TrainedPopulation
+    scalers: list[Scaler]
+    tests: list[list[BlockResult]]
+    holders: list[BlockResult]
+    training_s: float
+    evaluation_s: float
+
+
+def train_and_test(
+    config: TrialConfig,
+    search: FeatureArrays,
+    splits: Sequence[Split],
+    *,
+    seeds: Sequence[int],
+) -> Outcome:
+    """Train one policy per split on its training blocks, and test it on its test blocks.
+
+    Args:
+        config: The configuration.
+        search: Feature arrays up to the hold-out.
+        splits: The cross-validation.
+        seeds: One per policy. One more than there are splits adds the final fit, a policy that is
+            trained on all rows and tested on none.
+    """
+    blocks = [split.train_blocks for split in splits]
+    if len(seeds) > len(splits):
+        blocks.append(tuple(segment_blocks(search.segment)))
+    members = [
+        MemberPlan(blocks=rows, scaler=_scaler(search, rows), seed=seed)
+        for rows, seed in zip(blocks, seeds, strict=True)
+    ]
+    started = perf_counter()
+    population = train_population(
+        search,
+        members,
+        agent=config.agent,
+        rules=config.rules,
+        reward=config.reward,
+        lookback=config.lookback,
+        norm_tech_exp=config.norm_tech_exp,
+        break_step=config.break_step,
+    )
+    trained = perf_counter()
+    scalers = [member.scaler for member in members]
+    *tests, holders = _test(config, search, splits, population.policy, scalers)
+    return Outcome(
+        population=population,
+        scalers=scalers,
+        tests=tests,
+        holders=holders,
+        training_s=trained - started,
+        evaluation_s=perf_counter() - trained,
+    )
+
+
+def _scaler(search: FeatureArrays, blocks: Sequence[Block]) -> Scaler:
+    rows = np.concatenate([np.arange(block.start, block.stop) for block in blocks])
+    return fit_scaler(search.features, rows, columns=search.contract.columns)
+
+
+def _test(
+    config: TrialConfig,
+    search: FeatureArrays,
+    splits: Sequence[Split],
+    policy: Policy,
+    scalers: Sequence[Scaler],
+) -> list[list[BlockResult]]:
+    market = MarketTensors.from_arrays(search)
+    observe = ObservationBuilder(
+        market,
+        lookback=config.lookback,
+        scalers=scalers[: len(splits)],
+        norm_tech_exp=config.norm_tech_exp,
+        has_clock=config.rules.cycle_bars is not None,
+    )
+    tested = [policy.member_tensors(split.number) for split in splits]
+    agents = PolicyActor(Policy.from_members(tested, policy.action_space), observe)
+    all_blocks = sorted({block for split in splits for block in split.test_blocks})
+    return backtest(
+        search,
+        SideBySide([agents, cycled_hodl(len(search.symbols))]),
+        market=market,
+        rules=[config.rules] * len(splits) + [holding_rules(config.rules)],
+        blocks=[*(split.test_blocks for split in splits), all_blocks],
+        lookback=config.lookback,
+    )

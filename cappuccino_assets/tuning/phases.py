@@ -1,0 +1,135 @@
+"""The two phases: which studies they consist of, and what comes out of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cappuccino_assets.errors import TrialFailedError
+from cappuccino_assets.market.intervals import Interval, Timeframe
+from cappuccino_assets.tuning.campaign import Campaign
+from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.ranges import search_space
+from cappuccino_assets.types import Json
+
+PHASE1_FEES: Final = "flat_0.006"
+PHASE2_FEES: Final = "coinbase_progressive"
+_PHASE1_ALGORITHM: Final = "ppo"
+
+
+def plan_phase1(campaign: Campaign, arrays: Mapping[Interval, Path]) -> list[StudyPlan]:
+    """Plan one study per combination of timeframe and interval.
+
+    Args:
+        campaign: The campaign.
+        arrays: Folder of the plain feature arrays by interval.
+    """
+    profile = campaign.budget
+    return [
+        StudyPlan(
+            study_name=campaign.phase1_study(timeframe, interval),
+            campaign=campaign.name,
+            profile=profile,
+            space=search_space(phase=1, algorithm=_PHASE1_ALGORITHM, profile=profile.name),
+            symbols=campaign.symbols,
+            timeframe=timeframe,
+            interval=interval,
+            n_trials=profile.n_phase1_trials,
+            seed=campaign.seed,
+            fees=PHASE1_FEES,
+            dataset_digest=campaign.digest(interval),
+            arrays=arrays[interval],
+        )
+        for timeframe, interval in profile.combinations
+    ]
+
+
+def plan_phase2(campaign: Campaign, winner: Json, arrays: Path) -> list[StudyPlan]:
+    """Plan one study per algorithm at the timeframe and interval that won.
+
+    Args:
+        campaign: The campaign.
+        winner: What `phase1_winner` returned.
+        arrays: Folder of the enhanced feature arrays at that interval.
+    """
+    profile = campaign.budget
+    interval = Interval(winner["interval"])
+    return [
+        StudyPlan(
+            study_name=campaign.phase2_study(algorithm),
+            campaign=campaign.name,
+            profile=profile,
+            space=search_space(phase=2, algorithm=algorithm, profile=profile.name),
+            symbols=campaign.symbols,
+            timeframe=Timeframe(winner["timeframe"]),
+            interval=interval,
+            n_trials=profile.n_phase2_trials,
+            seed=campaign.seed,
+            fees=PHASE2_FEES,
+            dataset_digest=campaign.digest(interval),
+            arrays=arrays,
+        )
+        for algorithm in profile.algorithms
+    ]
+
+
+def phase1_winner(trials: Sequence[Json]) -> Json:
+    """Find the combination with the best trial, by signed score.
+
+    Args:
+        trials: Contents of trial.json of all complete trials of phase 1.
+
+    Raises:
+        TrialFailedError: If there is none.
+    """
+    best = _best(trials)
+    return {
+        "study_name": best["study_name"],
+        "timeframe": best["timeframe"],
+        "interval": best["interval"],
+        **_outcome(best, trials),
+    }
+
+
+def phase2_comparison(trials: Sequence[Json], winner: Json, *, now: datetime) -> Json:
+    """Compare the algorithms by their best trials.
+
+    Args:
+        trials: Contents of trial.json of all complete trials of phase 2.
+        winner: What `phase1_winner` returned.
+        now: The time, UTC.
+
+    Raises:
+        TrialFailedError: If there is none.
+    """
+    algorithms = sorted({trial["algorithm"] for trial in trials})
+    results = {}
+    for algorithm in algorithms:
+        of_algorithm = [trial for trial in trials if trial["algorithm"] == algorithm]
+        best = _best(of_algorithm)
+        results[algorithm] = {"study_name": best["study_name"], **_outcome(best, of_algorithm)}
+    return {
+        "winner": _best(trials)["algorithm"],
+        "results": results,
+        "phase1_timeframe": winner["timeframe"],
+        "phase1_interval": winner["interval"],
+        "timestamp": now.isoformat(),
+    }
+
+
+def _best(trials: Sequence[Json]) -> Json:
+    """Highest score; equal ones in the order of their identity."""
+    if not trials:
+        raise TrialFailedError("No trial is complete, so there is no best one.")
+    return min(trials, key=lambda trial: (-trial["score"], trial["study_name"], trial["number"]))
+
+
+def _outcome(best: Json, trials: Sequence[Json]) -> Json:
+    return {
+        "best_trial_number": best["number"],
+        "best_value": best["score"],
+        "best_params": best["params"],
+        "best_sharpe_bot": best["sharpe_bot"],
+        "best_sharpe_hodl": best["sharpe_hodl"],
+        "n_trials": sum(trial["study_name"] == best["study_name"] for trial in trials),
+    }
