@@ -1,24 +1,29 @@
 """The batched environment against an account kept by hand, to the cent."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from cappuccino_assets.envs.environment import TradingEnvironment
-from cappuccino_assets.envs.market import MarketTensors
-from cappuccino_assets.envs.reward import RewardConfig
 from cappuccino_assets.execution.fees import ALPACA, COINBASE, FeeMode, flat_fee
-from cappuccino_assets.execution.rules import TradingRules
+from cappuccino_assets.features.arrays import build_feature_arrays
+from cappuccino_assets.features.blocks import segment_blocks
+from cappuccino_assets.market.grid import grid_from_bars
+from cappuccino_assets.market.sources.files import FileSource
+from tests.envs.environments import costly_rules, environment_of
 from tests.envs.markets import random_arrays
 from tests.envs.plain_ledger import PlainAccount
 
 CENT = 0.01
+REAL_BARS = (
+    Path(__file__).parents[3] / "shared" / "data" / "binance_spot_1h_2020-10_2024-04.parquet"
+)
 
 
-def populations(symbols):
-    base = TradingRules(symbols=symbols, fees=COINBASE, bars_per_day=6, cycle_bars=18)
+def populations(arrays):
+    base = costly_rules(arrays, fees=COINBASE, cycle_bars=18)
     rich = 3_000_000.0
     return [
         base,
@@ -43,64 +48,76 @@ def actions_of(random, shape):
     return action
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.15])
-@pytest.mark.parametrize("has_deadline", [True, False])
-def test_batched_accounts_agree_with_plain_ones_to_the_cent(missing, has_deadline):
-    arrays = random_arrays(700, 5, seed=3, missing=missing)
-    rules = populations(arrays.symbols)
-    if not has_deadline:
-        rules = [replace(each, cycle_bars=None) for each in rules]
-    n_envs = 3
-    environment = TradingEnvironment(
-        MarketTensors.from_arrays(arrays),
-        rules=rules,
-        rewards=[RewardConfig()] * len(rules),
-        n_envs=n_envs,
-        continuing=True,
-    )
-    random = np.random.default_rng(11)
-    start = random.choice(np.flatnonzero(arrays.tradable[:100]), (len(rules), n_envs))
-    stop = random.integers(500, 700, start.shape)
+def trade_both(arrays, rules, start, stop):
+    """Trade the same actions in tensors and by hand, and compare after every bar."""
+    environment = environment_of(arrays, *rules, n_envs=start.shape[1])
     environment.reset(torch.tensor(start), torch.tensor(stop))
     plain = [
         [PlainAccount(each, int(row)) for row in rows]
         for each, rows in zip(rules, start, strict=True)
     ]
-    traded = 0.0
+    random, traded = np.random.default_rng(11), 0.0
     while not environment.finished.all():
-        action = actions_of(random, (*start.shape, 5))
+        action = actions_of(random, (*start.shape, len(arrays.symbols)))
         rows, active = environment.bar.numpy(), ~environment.finished.numpy()
         step = environment.step(torch.tensor(action))
         for m, e in zip(*np.nonzero(active), strict=True):
             account, row = plain[m][e], int(rows[m, e])
             before = account.fees
             account.trade(action[m, e], row, arrays)
-            assert step.fee_usd[m, e].item() == pytest.approx(account.fees - before, abs=CENT / 100)
+            assert abs(step.fee_usd[m, e].item() - (account.fees - before)) < CENT / 100
             traded += step.traded_usd[m, e].item()
         compare(environment, plain, arrays)
-    assert traded == pytest.approx(
-        sum(usd for row in plain for account in row for _, usd in account.fills), rel=1e-9
-    )
+    fills = [usd for row in plain for account in row for _, usd in account.fills]
+    assert traded == pytest.approx(sum(fills), rel=1e-9)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.15])
+@pytest.mark.parametrize("has_deadline", [True, False])
+def test_batched_accounts_agree_with_plain_ones_to_the_cent(missing, has_deadline):
+    arrays = random_arrays(500, 5, seed=3, missing=missing)
+    rules = populations(arrays)
+    if not has_deadline:
+        rules = [replace(each, cycle_bars=None) for each in rules]
+    random = np.random.default_rng(5)
+    start = random.choice(np.flatnonzero(arrays.tradable[:100]), (len(rules), 2))
+    trade_both(arrays, rules, start, stop=random.integers(400, 500, start.shape))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL_BARS.exists(), reason=f"needs the real bars of {REAL_BARS}")
+def test_accounts_agree_on_real_bars_and_their_gaps():
+    bars = FileSource(path=REAL_BARS).fetch_bars()
+    arrays = build_feature_arrays(grid_from_bars(bars))
+    block = max(segment_blocks(arrays.segment), key=lambda each: each.n_bars)
+    around_gaps = np.flatnonzero(~arrays.observed[block.rows].all(axis=1))[:, None] + block.start
+    first = around_gaps - 30
+    inside = (first[:, 0] >= block.start) & arrays.tradable[first[:, 0]]
+    assert inside.any()
+    start = first[inside][:6]
+    rules = populations(arrays)[: len(start)]
+    trade_both(arrays, rules, start, stop=np.minimum(start + 400, block.stop))
 
 
 def compare(environment, plain, arrays):
-    ledger, bar = environment.ledger, environment.bar
-    for m, accounts in enumerate(plain):
-        for e, account in enumerate(accounts):
-            prices = arrays.close[bar[m, e]]
-            expected = {
-                "cash": account.cash,
-                "fees": account.fees,
-                "realised": account.realised,
-                "unrealised": account.unrealised(prices),
-                "equity": account.equity(prices),
-            }
-            found = {
-                "cash": ledger.cash[m, e].item(),
-                "fees": ledger.fees[m, e].item(),
-                "realised": ledger.realised[m, e].item(),
-                "unrealised": ledger.unrealised(torch.tensor(prices))[m, e].item(),
-                "equity": environment.equity[m, e].item(),
-            }
-            assert found == pytest.approx(expected, abs=CENT, rel=1e-10)
-            assert ledger.quantity[m, e].tolist() == pytest.approx(account.quantity, rel=1e-9)
+    ledger, prices = environment.ledger, arrays.close[environment.bar.numpy()]
+    found = {
+        "cash": ledger.cash,
+        "fees": ledger.fees,
+        "realised": ledger.realised,
+        "unrealised": ledger.unrealised(torch.tensor(prices)),
+        "equity": environment.equity,
+        "quantity": ledger.quantity,
+    }
+    for name, tensor in found.items():
+        expected = [
+            [in_plain(account, name, at) for account, at in zip(accounts, row, strict=True)]
+            for accounts, row in zip(plain, prices, strict=True)
+        ]
+        atol = 0 if name == "quantity" else CENT
+        np.testing.assert_allclose(tensor.numpy(), expected, rtol=1e-9, atol=atol, err_msg=name)
+
+
+def in_plain(account, name, prices):
+    value = getattr(account, name)
+    return value(prices) if callable(value) else value
