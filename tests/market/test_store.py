@@ -101,6 +101,15 @@ def test_the_log_keeps_every_revision_once(store):
     assert close.select("stored", "fetched").rows() == [(11.0, 11.5), (11.5, 11.0)]
 
 
+def test_a_write_that_died_after_the_log_is_repeated_without_doubling_it(store):
+    store.write(bars_of(table()), source="venue")
+    before = store.path(Interval.H1).read_bytes()
+    revisions = store.write(bars_of(table([10.0, 11.5, 12.0])), source="venue")
+    store.path(Interval.H1).write_bytes(before)
+    assert store.write(bars_of(table([10.0, 11.5, 12.0])), source="venue").equals(revisions)
+    assert store.revisions().equals(revisions)
+
+
 def test_another_market_replaces_the_bars_without_revisions(store):
     store.write(bars_of(table()), source="venue")
     assert store.write(bars_of(table([50.0, 51.0])), source="simulated").is_empty()
