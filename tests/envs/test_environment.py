@@ -49,6 +49,21 @@ def test_incident_03_a_holding_agent_earns_nothing_where_each_block_s_price_stan
         assert (step.reward == 0).all()
 
 
+def test_incident_08_seven_simultaneous_buys_never_lever_the_account():
+    arrays = random_arrays(30, 7)
+    rules = free_rules(arrays, fees=flat_fee(0.006), trade_fraction=1.0)
+    environment = environment_of(arrays, rules)
+    environment.reset(rows(0), rows(30))
+    step = environment.step(torch.ones(1, 1, 7))
+    assert step.traded_usd.item() == pytest.approx(1_000 / 1.006)
+    for _ in range(10):
+        weights = environment.account[0, 0]
+        assert weights[0] >= 0
+        assert weights.sum().item() == pytest.approx(1.0)
+        assert environment.ledger.cash.item() < 1e-9
+        environment.step(torch.ones(1, 1, 7))
+
+
 def test_incident_09_a_reset_leaves_nothing_behind():
     arrays = random_arrays(300, missing=0.1)
     rules = costly_rules(arrays, cycle_bars=18, trailing_stop_pct=0.05)

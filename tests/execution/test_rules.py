@@ -33,7 +33,7 @@ def test_impossible_rules_are_refused(change):
         rules_of(**change)
 
 
-def test_minimum_quantities_are_keyed_by_symbol_and_not_by_place():
+def test_incident_02_minimum_quantities_are_keyed_by_symbol_and_not_by_place():
     rules = TradingRules(symbols=DEFAULT_SYMBOLS, fees=flat_fee(0.0), bars_per_day=24)
     turned = replace(rules, symbols=DEFAULT_SYMBOLS[::-1])
     for each in (rules, turned):
