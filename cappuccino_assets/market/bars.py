@@ -124,15 +124,13 @@ def canonical_frame(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _column(values: pl.Series) -> pl.Series:
     try:
-        return _timestamp(values) if values.name == "timestamp" else _plain(values)
+        plain = _timestamp(values) if values.name == "timestamp" else values
+        return plain.cast(BAR_SCHEMA[values.name])
     except pl.exceptions.PolarsError as error:
+        reason = str(error).partition("\n")[0]
         raise UnreadableBarsError(
-            f"The column {values.name!r} holds something else than it should: {error}"
+            f"The column {values.name!r} holds something else than it should: {reason}"
         ) from error
-
-
-def _plain(values: pl.Series) -> pl.Series:
-    return values.cast(BAR_SCHEMA[values.name])
 
 
 def _timestamp(values: pl.Series) -> pl.Series:
@@ -143,4 +141,4 @@ def _timestamp(values: pl.Series) -> pl.Series:
             f"The column 'timestamp' must hold dates with times, but holds {values.dtype}."
         )
     zoned = values.dt.replace_time_zone("UTC") if values.dtype.time_zone is None else values
-    return zoned.dt.convert_time_zone("UTC").cast(BAR_SCHEMA["timestamp"])
+    return zoned.dt.convert_time_zone("UTC")

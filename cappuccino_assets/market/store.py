@@ -34,6 +34,13 @@ REVISION_SCHEMA: Final = pl.Schema(
 )
 _METADATA_KEY: Final = "cappuccino"
 _KEY: Final = ("symbol", "timestamp")
+_KIND: Final = (
+    pl.when(pl.col("stored").is_null())
+    .then(pl.lit("late"))
+    .when(pl.col("fetched").is_null())
+    .then(pl.lit("removed"))
+    .otherwise(pl.lit("changed"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,39 +151,34 @@ def find_revisions(stored: Bars, fetched: Bars) -> pl.DataFrame:
     Returns:
         One row per value that differs, with the columns of `REVISION_SCHEMA`.
     """
-    start, end = max(stored.start, fetched.start), min(stored.end, fetched.end)
-    both = set(stored.symbols) & set(fetched.symbols)
-    shared = pl.col("timestamp").is_between(start, end) & pl.col("symbol").is_in(list(both))
-    pairs = stored.frame.filter(shared).join(
-        fetched.frame.filter(shared), on=_KEY, how="full", coalesce=True, suffix="_fetched"
-    )
-    differs = [pl.col(name).ne_missing(pl.col(f"{name}_fetched")) for name in VALUE_COLUMNS]
-    kind = (
-        pl.when(pl.col("stored").is_null())
-        .then(pl.lit("late"))
-        .when(pl.col("fetched").is_null())
-        .then(pl.lit("removed"))
-        .otherwise(pl.lit("changed"))
-    )
-    revised = pairs.filter(pl.any_horizontal(differs))
-    values = [
-        revised.select(
-            *_KEY,
-            pl.lit(name).alias("column"),
-            pl.col(name).alias("stored"),
-            pl.col(f"{name}_fetched").alias("fetched"),
-        ).filter(pl.col("stored").ne_missing(pl.col("fetched")))
-        for name in VALUE_COLUMNS
-    ]
+    pairs = _pairs(stored, fetched)
+    changes = [_changes(pairs, name) for name in VALUE_COLUMNS]
     return (
-        pl.concat(values)
+        pl.concat(changes)
         .with_columns(
-            kind=kind,
-            interval=pl.lit(fetched.interval.value),
-            digest=pl.lit(fetched.digest),
+            kind=_KIND, interval=pl.lit(fetched.interval.value), digest=pl.lit(fetched.digest)
         )
         .sort("timestamp", "symbol", maintain_order=True)
         .select(REVISION_SCHEMA.names())
+    )
+
+
+def _pairs(stored: Bars, fetched: Bars) -> pl.DataFrame:
+    start, end = max(stored.start, fetched.start), min(stored.end, fetched.end)
+    symbols = [symbol for symbol in stored.symbols if symbol in fetched.symbols]
+    shared = pl.col("timestamp").is_between(start, end) & pl.col("symbol").is_in(symbols)
+    return stored.frame.filter(shared).join(
+        fetched.frame.filter(shared), on=_KEY, how="full", coalesce=True, suffix="_fetched"
+    )
+
+
+def _changes(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
+    stored, fetched = pl.col(name), pl.col(f"{name}_fetched")
+    return pairs.filter(stored.ne_missing(fetched)).select(
+        *_KEY,
+        column=pl.lit(name),
+        stored=stored,
+        fetched=fetched,
     )
 
 

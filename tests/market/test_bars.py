@@ -158,6 +158,12 @@ def test_the_digest_changes_with_the_universe_and_a_missing_bar():
     assert len({bars.digest for bars in (bars_of(table()), swapped, with_gap, other)}) == 4
 
 
+def test_the_digest_stays_what_it_is_from_release_to_release():
+    assert bars_of(table()).digest == (
+        "43df741606fb9273f220b018bccee7749ca8e42763e4e17e75ac6614b3e6ed86"
+    )
+
+
 def test_the_digest_does_not_tell_the_two_zeros_apart():
     assert (
         bars_of(with_value(table(), 0, "volume", 0.0)).digest

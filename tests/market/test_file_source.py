@@ -100,6 +100,14 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path, kind, share):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("column", "word"), [("timestamp", "yesterday"), ("close", "much")])
+def test_a_word_in_the_place_of_a_value_is_refused(tmp_path, column, word):
+    words = with_value(table().cast({column: pl.String}), 3, column, word)
+    with pytest.raises(UnreadableBarsError, match=f"'{column}'.*{word}") as caught:
+        stored(tmp_path, words, "csv").fetch_bars()
+    assert "\n" not in str(caught.value)
+
+
 def test_a_csv_cut_off_between_two_lines_is_refused(tmp_path):
     source = stored(tmp_path, table(range(10, 200)), "csv")
     lines = source.path.read_text().splitlines(keepends=True)
