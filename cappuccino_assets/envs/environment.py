@@ -1,43 +1,20 @@
 """The batched trading environment: members x environments, without a loop over either."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from cappuccino_assets.envs.market import MarketTensors, gather
+from cappuccino_assets.envs.market import Bars, MarketTensors, gather
 from cappuccino_assets.envs.reward import RewardConfig, RewardFunction
-from cappuccino_assets.envs.state import State, restarted
+from cappuccino_assets.envs.state import State, Step, restarted
 from cappuccino_assets.envs.volume import VolumeWindow
 from cappuccino_assets.errors import ConfigurationError
-from cappuccino_assets.execution.account import BarPrices, open_account, trade_bar
+from cappuccino_assets.execution.account import Account, BarPrices, open_account, trade_bar
 from cappuccino_assets.execution.deadlines import bars_into_cycle
 from cappuccino_assets.execution.fees import FEE_WINDOW_DAYS
 from cappuccino_assets.execution.ledger import Ledger
 from cappuccino_assets.execution.rules import RuleTensors, TradingRules
-
-
-class Step(NamedTuple):
-    """What one bar brought; every shape is (M, E), and a finished environment has zeros.
-
-    Attributes:
-        reward: Float32.
-        terminated: The episode has no future: its cycle is over.
-        truncated: The episode was cut short by the end of its block.
-        equity_return: Simple return of the equity over the bar, costs included, float64.
-        benchmark_return: The same of equal-weight buy and hold.
-        fee_usd: Paid in the bar.
-        traded_usd: Gross value of the bar's fills.
-    """
-
-    reward: Tensor
-    terminated: Tensor
-    truncated: Tensor
-    equity_return: Tensor
-    benchmark_return: Tensor
-    fee_usd: Tensor
-    traded_usd: Tensor
 
 
 class TradingEnvironment:
@@ -165,8 +142,29 @@ class TradingEnvironment:
         bars = self._market.bars(bar)
         into_cycle = bars_into_cycle(bar, before.start, self._rules.cycle_bars)
         due = active & (into_cycle == 0)
+        account, traded = self._trade(before, action, bars, active=active, due=due)
+        terminated = self._never if self._continuing else due
+        truncated = active & (bar == before.last) & ~terminated
+        self._state = _marked(before, account, bars, traded)._replace(
+            bar=bar, into_cycle=into_cycle, finished=before.finished | terminated | truncated
+        )
+        growth = self._state.equity / before.equity
+        benchmark_growth = self._state.benchmark / before.benchmark
+        return Step(
+            reward=self._pay(before, growth, benchmark_growth).mul_(active),
+            terminated=terminated,
+            truncated=truncated,
+            equity_return=growth - 1,
+            benchmark_return=(benchmark_growth - 1).mul_(active),
+            fee_usd=account.ledger.fees - before.account.ledger.fees,
+            traded_usd=traded,
+        )
+
+    def _trade(
+        self, before: State, action: Tensor, bars: Bars, *, active: Tensor, due: Tensor
+    ) -> tuple[Account, Tensor]:
         next_observed = bars.observed & active[..., None]
-        account, traded = trade_bar(
+        return trade_bar(
             before.account,
             action,
             BarPrices(
@@ -180,31 +178,6 @@ class TradingEnvironment:
             fee_rate=self._fee_rate(before),
             due=due,
             rules=self._rules,
-        )
-        equity = account.ledger.equity(bars.close)
-        terminated = self._never if self._continuing else due
-        truncated = active & (bar == before.last) & ~terminated
-        self._state = before._replace(
-            bar=bar,
-            into_cycle=into_cycle,
-            finished=before.finished | terminated | truncated,
-            account=account,
-            close=bars.close,
-            observed=bars.observed,
-            equity=equity,
-            peak=before.peak.maximum(equity),
-            traded_usd=before.traded_usd + traded,
-            benchmark=(before.benchmark_quantity * bars.close).sum(dim=-1),
-        )
-        growth, benchmark_growth = equity / before.equity, self._state.benchmark / before.benchmark
-        return Step(
-            reward=self._pay(before, growth, benchmark_growth).mul_(active),
-            terminated=terminated,
-            truncated=truncated,
-            equity_return=growth - 1,
-            benchmark_return=(benchmark_growth - 1).mul_(active),
-            fee_usd=account.ledger.fees - before.account.ledger.fees,
-            traded_usd=traded,
         )
 
     def _fee_rate(self, state: State) -> Tensor:
@@ -273,6 +246,19 @@ class TradingEnvironment:
         segment = self._market.segment
         if not bool((segment[start] == segment[stop - 1]).all()):
             raise ValueError("An episode must lie in one segment.")
+
+
+def _marked(before: State, account: Account, bars: Bars, traded_usd: Tensor) -> State:
+    equity = account.ledger.equity(bars.close)
+    return before._replace(
+        account=account,
+        close=bars.close,
+        observed=bars.observed,
+        equity=equity,
+        peak=before.peak.maximum(equity),
+        traded_usd=before.traded_usd + traded_usd,
+        benchmark=(before.benchmark_quantity * bars.close).sum(dim=-1),
+    )
 
 
 def _require_fit(rules: RuleTensors, market: MarketTensors) -> None:

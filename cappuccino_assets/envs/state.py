@@ -1,4 +1,4 @@
-"""All that an environment remembers."""
+"""What an environment remembers, and what a step of it tells."""
 
 from typing import Any, NamedTuple
 
@@ -39,6 +39,28 @@ class State(NamedTuple):
     traded_usd: Tensor
     benchmark_quantity: Tensor
     benchmark: Tensor
+
+
+class Step(NamedTuple):
+    """What one bar brought; every shape is (M, E), and a finished environment has zeros.
+
+    Attributes:
+        reward: Float32.
+        terminated: The episode has no future: its cycle is over.
+        truncated: The episode was cut short by the end of its block.
+        equity_return: Simple return of the equity over the bar, costs included, float64.
+        benchmark_return: The same of equal-weight buy and hold.
+        fee_usd: Paid in the bar.
+        traded_usd: Gross value of the bar's fills.
+    """
+
+    reward: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    equity_return: Tensor
+    benchmark_return: Tensor
+    fee_usd: Tensor
+    traded_usd: Tensor
 
 
 def restarted(state: State, mask: Tensor, fresh: State) -> State:
