@@ -40,11 +40,11 @@ def size_orders(
     bounded.mul_(bounded.abs() >= rules.hold_threshold)
     wanted_usd = bounded.mul_((equity * rules.trade_fraction)[..., None])
     wanted = wanted_usd / close
-    sell = quantity.minimum(-wanted).relu_()
+    sell = quantity.minimum(-wanted)  # negative where bought, which reaches no minimum
     sell = quantity.where(quantity - sell < rules.minimum_quantity, sell)
     return Orders(
         sell_quantity=sell * (sell >= rules.minimum_quantity),
-        buy_usd=(wanted_usd * can_be_bought(wanted_usd, wanted, rules)).relu_(),
+        buy_usd=wanted_usd * can_be_bought(wanted_usd, wanted, rules),
     )
 
 
