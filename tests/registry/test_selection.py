@@ -29,6 +29,11 @@ def test_the_share_counts_all_completed_trials_not_only_the_good_ones():
     assert scores(ArchiveRule().select(completed)) == [0.5, 0.4]
 
 
+def test_the_share_counts_trials_that_did_not_trade_too():
+    completed = trials(0.5, 0.4, 0.3) + trials(*[0.2] * 17, no_trades=True)
+    assert scores(ArchiveRule().select(completed)) == [0.5, 0.4]
+
+
 @pytest.mark.parametrize("score", [0.0999, 0.15, 0.19])
 def test_a_score_or_grade_too_low_is_not_kept(score):
     assert ArchiveRule().select(trials(score)) == []

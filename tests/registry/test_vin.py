@@ -52,6 +52,7 @@ def test_the_form_without_a_serial():
         ("gamma", 0.57, "G57-"),
         ("gamma", 0.999, "G99.9-"),
         ("gamma", 0.9985, "G99.9-"),
+        ("gamma", 0.9365, "G93.7-"),  # although the float nearest to it lies below
         ("gamma", 0.9996, "G100-"),
         ("time_decay", 0.0, "TD0-"),
         ("time_decay", 0.05, "TD5-"),
