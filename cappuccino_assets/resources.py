@@ -76,9 +76,9 @@ class SearchResource(dg.ConfigurableResource["SearchResource"]):
         return _alpaca(settings, self.budget, n_days=n_days, until=until)
 
 
-@dg.logger(description="Hands every event to the Python logger that a terminal listens to.")
+@dg.logger(config_schema={})
 def event_logger(_context: dg.InitLoggerContext) -> logging.Logger:
-    """Make the logger of a run that a terminal started."""
+    """Hand every event to the Python logger that a terminal listens to."""
     logger = logging.getLogger(EVENT_LOGGER)
     logger.setLevel(logging.DEBUG)
     return logger

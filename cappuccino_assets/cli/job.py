@@ -4,7 +4,10 @@ from typing import Final
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableRepository
-from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.errors import (
+    DagsterAssetCheckFailedError,
+    DagsterExecutionInterruptedError,
+)
 
 from cappuccino_assets.cli.instance import open_instance
 from cappuccino_assets.cli.progress import job_progress
@@ -36,7 +39,7 @@ def run_job(name: str, search: Json) -> Json:
     with open_instance() as instance, job_progress():
         try:
             dg.execute_job(job, instance=instance, run_config=config, raise_on_error=True)
-        except dg.DagsterAssetCheckFailedError as error:
+        except DagsterAssetCheckFailedError as error:
             raise CheckFailedError(str(error)) from error
         except (KeyboardInterrupt, DagsterExecutionInterruptedError) as error:
             raise InterruptedRunError("Interrupted. The same command continues.") from error

@@ -3,13 +3,20 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import dagster as dg
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from cappuccino_assets.resources import EVENT_LOGGER
 
@@ -54,39 +61,42 @@ class _EventHandler(logging.Handler):
     def __init__(self, progress: Progress):
         super().__init__(level=logging.DEBUG)
         self._progress = progress
-        self._tasks: dict[str, int] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        event = getattr(record, "dagster_meta", {}).get("dagster_event")
+        meta = getattr(record, "dagster_meta", {})
+        event = meta.get("dagster_event")
         if event is None:
-            if record.levelno >= logging.INFO:
-                self._say(f"  {record.dagster_meta['orig_message']}")  # type: ignore[attr-defined]
+            if record.levelno >= logging.WARNING:
+                self._say(meta.get("orig_message", record.getMessage()))
         elif event.event_type_value == _OBSERVATION:
             self._show(event.asset_observation_data.asset_observation.metadata)
         elif event.event_type_value == _MATERIALIZATION:
             self._say(f"[green]done[/] {event.asset_key.to_user_string()}")
         elif event.event_type_value == _CHECK:
-            evaluation = event.asset_check_evaluation_data
-            if not evaluation.passed:
-                self._say(f"[red]check failed[/] {evaluation.check_name}")
+            self._judge(event.asset_check_evaluation_data)
 
     def _say(self, text: str) -> None:
         self._progress.console.print(text, soft_wrap=True)
 
-    def _show(self, metadata: dict[str, dg.MetadataValue]) -> None:
+    def _judge(self, check: dg.AssetCheckEvaluation) -> None:
+        if not check.passed:
+            self._say(f"[red]check failed[/] {check.check_name}: {check.description or ''}")
+
+    def _show(self, metadata: Mapping[str, dg.MetadataValue[Any]]) -> None:
         values = {name: value.value for name, value in metadata.items()}
-        if "done" not in values or "target" not in values:
+        if "n_target" not in values:
             return
-        name, note = str(values["study_name"]), _note(values)
+        name, done, target = values["study_name"], values["n_done"], values["n_target"]
         if self._progress.disable:
-            self._say(f"  {name}: {values['done']:.0f} of {values['target']:.0f} trials, {note}")
+            self._say(f"  {name}: {done} of {target} trials{_note(values)}")
             return
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=values["target"], note="")
-        self._progress.update(self._tasks[name], completed=values["done"], note=note)
+            self._tasks[name] = self._progress.add_task(name, total=target, note="")
+        self._progress.update(self._tasks[name], completed=done, note=_note(values))
 
 
-def _note(values: dict[str, object]) -> str:
+def _note(values: Mapping[str, Any]) -> str:
     best, eta_s = values.get("best_score"), values.get("eta_s")
-    parts = [] if best is None else [f"best {best:+.3f}"]
-    return ", ".join(parts if eta_s is None else [*parts, f"{eta_s:.0f} s left"])
+    text = "" if best is None else f", best {best:+.3f}"
+    return text if eta_s is None else f"{text}, {eta_s:.0f} s left"

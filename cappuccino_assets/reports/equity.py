@@ -3,7 +3,7 @@
 import base64
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from cappuccino_assets.types import FloatArray, IntArray
 
 _N_POINTS: Final = 150  # of one line; keeps the picture near 20 KB
-_STYLE: Final = {"svg.fonttype": "none", "svg.hashsalt": "cappuccino", "path.simplify": True}
+_STYLE: Final[Any] = {"svg.fonttype": "none", "svg.hashsalt": "cappuccino", "path.simplify": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""How the active campaign stands: its outcome, and what it is worth, in plain words."""
+"""How a campaign stands: its outcome, and what it is worth, in plain words."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.types import Json
+
 
 def campaign_standing(warehouse: Warehouse, name: str | None = None) -> Json:
     """Collect what a campaign has reached so far; what is not there yet is None.
@@ -20,17 +21,19 @@ def campaign_standing(warehouse: Warehouse, name: str | None = None) -> Json:
         WarehouseError: If there is none.
     """
     layout = warehouse.layout
-    campaign = warehouse.active_campaign() if name is None else warehouse.campaign(name)
-    if campaign is None:
+    row = warehouse.active_campaign() if name is None else warehouse.campaign(name)
+    if row is None:
         raise WarehouseError(f"No campaign was begun in {layout.root}: `cappuccino run` does.")
-    name = campaign["campaign"]
+    name = row["campaign"]
     studies = study_counts(layout.studies, name)
-    archive = warehouse.query("campaign_archive", {"campaign": name}).to_dicts()
+    winner = _of_campaign(layout.phase1_winner, name)
     comparison = _of_campaign(layout.phase2_comparison, name)
+    archive = warehouse.query("campaign_archive", {"campaign": name}).to_dicts()
+    _mark_idle(warehouse, name, [winner or {}, *(comparison or {}).get("results", {}).values()])
     return {
-        "campaign": campaign["definition"] | {"completed_at": campaign["completed_at"]},
+        "campaign": row["definition"] | {"completed_at": row["completed_at"]},
         "studies": studies,
-        "phase1_winner": _of_campaign(layout.phase1_winner, name),
+        "phase1_winner": winner,
         "phase2_comparison": comparison,
         "archive": archive,
         "ensemble": _of_campaign(layout.manifest, name),
@@ -40,26 +43,43 @@ def campaign_standing(warehouse: Warehouse, name: str | None = None) -> Json:
 
 
 def verdict(comparison: Json | None, archive: list[Json], *, n_trials: int) -> str:
-    """Say in one sentence what a search has shown, and what not."""
+    """Say what a search has shown, and what not.
+
+    Args:
+        comparison: Outcome of phase 2; None before there is one.
+        archive: The campaign's entries, best first.
+        n_trials: Complete trials of the campaign.
+    """
     if comparison is None:
         return "The search is not finished: nothing can be said yet."
-    best = comparison["results"][comparison["winner"]]["best_value"]
-    if not archive:
-        return f"Nothing was archived: the best score is {best:+.3f}, or it did not trade."
-    if best <= 0:
-        return (
-            f"No edge was found: the best of {n_trials} trials scores {best:+.3f}, no better than "
-            "buying and holding. It is archived only so that there is something to look at."
-        )
-    if archive[0]["below_threshold"]:
-        return (
-            f"No edge was shown: the best of {n_trials} trials scores {best:+.3f}, below the "
-            "archive's threshold. It is archived only so that there is something to look at."
-        )
-    return (
-        f"The best of {n_trials} trials scores {best:+.3f}. That proves nothing yet: the best of "
-        "many trials scores well on a market without any edge too, and no gate was passed."
+    best = comparison["results"][comparison["winner"]]
+    idle = (
+        "The best score belongs to a trial that did not trade in some split. "
+        if best["no_trades"]
+        else ""
     )
+    if not archive:
+        return f"{idle}No trial was worth archiving: no edge was found."
+    entry = archive[0]
+    result = (
+        f"The best model that was archived, of {n_trials} trials, scores {entry['score']:+.3f}: "
+        f"Sharpe {entry['sharpe_bot']:+.2f} against {entry['sharpe_hodl']:+.2f} of buying and "
+        "holding."
+    )
+    if entry["below_threshold"]:
+        return f"{idle}{result} That is no edge; it was kept so that there is something to look at."
+    losing = " It lost money, only less than holding did." if entry["sharpe_bot"] <= 0 else ""
+    return (
+        f"{idle}{result}{losing} That proves nothing: the best of many trials scores well on a "
+        "market without any edge too, and no gate was passed."
+    )
+
+
+def _mark_idle(warehouse: Warehouse, campaign: str, results: list[Json]) -> None:
+    idle = set(warehouse.query("idle_trials", {"campaign": campaign}).iter_rows())
+    for result in results:
+        if result:
+            result["no_trades"] = (result["study_name"], result["best_trial_number"]) in idle
 
 
 def _of_campaign(path: Path, campaign: str) -> Json | None:
@@ -76,5 +96,5 @@ def _files(layout: WarehouseLayout) -> Json:
         "database": str(layout.database),
         "archive": str(layout.archive),
         "manifest": str(layout.manifest),
-        "reports": str(layout.reports),
+        "pictures": str(layout.reports),
     }

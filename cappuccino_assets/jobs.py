@@ -1,0 +1,18 @@
+"""What can be started as one."""
+
+from typing import Final
+
+import dagster as dg
+
+SYMBOLIC_ASSETS: Final = dg.AssetSelection.assets("phase1_combinations")
+
+two_phase_training = dg.define_asset_job(
+    name="two_phase_training",
+    selection=dg.AssetSelection.all() - SYMBOLIC_ASSETS,
+    description="From bars to the ensemble manifest; continues an unfinished campaign.",
+)
+sync_ensemble = dg.define_asset_job(
+    name="sync_ensemble",
+    selection=dg.AssetSelection.assets("trial_metrics", "ensemble_manifest"),
+    description="Records the trials finished so far and publishes a manifest of the best.",
+)

@@ -1,0 +1,84 @@
+"""Begin, find and finish the campaign that a run works on."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from cappuccino_assets.errors import WarehouseError
+from cappuccino_assets.market.bars import Bars
+from cappuccino_assets.market.intervals import Interval
+from cappuccino_assets.resources import SearchResource
+from cappuccino_assets.storage.warehouse import Warehouse
+from cappuccino_assets.tuning.campaign import Campaign, continued_or_new, new_campaign
+from cappuccino_assets.types import Json
+
+
+def begin_campaign(
+    search: SearchResource,
+    warehouse: Warehouse,
+    *,
+    source: str,
+    market: Mapping[Interval, Bars],
+) -> Campaign:
+    """Continue a campaign or begin one, and make it the active one.
+
+    Args:
+        search: What is asked for.
+        warehouse: Holds the campaigns.
+        source: Name of the market.
+        market: Bars by interval.
+
+    Raises:
+        CampaignMismatchError: If the name is taken by a campaign that differs.
+        ConfigurationError: If the profile needs bars of an interval that is not there.
+    """
+    settings = search.settings
+    asked = new_campaign(
+        name=settings.study,
+        profile=settings.profile,
+        seed=settings.seed,
+        source=source,
+        symbols=next(iter(market.values())).symbols,
+        dataset_digests={i: market[i].digest for i in search.budget.intervals if i in market},
+        now=datetime.now(UTC),
+    )
+    known = _known(warehouse, settings.study)
+    campaign = continued_or_new(
+        asked,
+        named=settings.study is not None,
+        known=Campaign.from_json(known["definition"]) if known else None,
+        finished=known is not None and known["completed_at"] is not None,
+    )
+    warehouse.activate_campaign(campaign.to_json())
+    return campaign
+
+
+def history_end(search: SearchResource, warehouse: Warehouse) -> datetime | None:
+    """Say until when a campaign that goes on has its bars, or it would not find the same ones."""
+    known = _known(warehouse, search.settings.study)
+    if known is None or (known["completed_at"] and search.settings.study is None):
+        return None
+    return Campaign.from_json(known["definition"]).started_at
+
+
+def current_campaign(search: SearchResource, warehouse: Warehouse) -> Campaign:
+    """Find the campaign of this run: the one that it names, else the active one.
+
+    Raises:
+        WarehouseError: If there is none.
+    """
+    known = _known(warehouse, search.settings.study)
+    if known is None:
+        raise WarehouseError("No campaign was begun: materialise `raw_bars` first.")
+    return Campaign.from_json(known["definition"])
+
+
+def finish_campaign(warehouse: Warehouse, campaign: Campaign) -> None:
+    """Record the end of a campaign whose studies all have their target."""
+    row = warehouse.campaign(campaign.name)
+    done = warehouse.query("n_done", {"campaign": campaign.name}).item()
+    if row and row["completed_at"] is None and done >= campaign.budget.n_trials:
+        warehouse.complete_campaign(campaign.name, datetime.now(UTC))
+
+
+def _known(warehouse: Warehouse, name: str | None) -> Json | None:
+    return warehouse.active_campaign() if name is None else warehouse.campaign(name)

@@ -1,0 +1,22 @@
+"""What the UI shows of a materialisation: tables and pictures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from cappuccino_assets.types import Json
+
+
+def table(rows: Sequence[Json]) -> dg.MetadataValue:
+    """Show rows as a table; numbers stay numbers."""
+    if not rows:
+        return dg.MetadataValue.text("none")
+    records = [dg.TableRecord({name: _cell(value) for name, value in row.items()}) for row in rows]
+    return dg.MetadataValue.table(records)
+
+
+def _cell(value: Any) -> str | int | float | bool:
+    if value is None:
+        return "-"
+    return value if isinstance(value, int | float) else str(value)  # a StrEnum as plain text
