@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 from cappuccino_assets.errors import ConfigurationError, TrialFailedError
+from cappuccino_assets.evaluation.cpcv import Split
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.storage.files import new_folder, write_json, write_parquet
 from cappuccino_assets.storage.layout import WarehouseLayout
@@ -13,7 +14,7 @@ from cappuccino_assets.storage.weights import write_weights
 from cappuccino_assets.tuning.code_version import code_version
 from cappuccino_assets.tuning.config import TrialConfig, trial_config
 from cappuccino_assets.tuning.distributions import Value
-from cappuccino_assets.tuning.judgement import judge, returns_frame, summary
+from cappuccino_assets.tuning.judgement import SplitResult, judge, returns_frame, summary
 from cappuccino_assets.tuning.outcome import Outcome, train_and_test
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.types import Json
@@ -61,16 +62,7 @@ def run_trial(
     splits = plan.splits(memory_bars=search.contract.memory_bars, lookback=config.lookback).split(
         search.segment
     )
-    n_members = len(splits) + (plan.phase == 2)  # the final fit
-    seeds = [plan.seed_of(number, member) for member in range(n_members)]
-    try:
-        outcome = train_and_test(config, search, splits, seeds=seeds)
-        judged = [
-            judge(split, tests, outcome.holders, interval=plan.interval)
-            for split, tests in zip(splits, outcome.tests, strict=True)
-        ]
-    except ValueError as error:
-        raise TrialFailedError(f"{type(error).__name__}: {error}") from error
+    outcome, judged = _try(plan, config, number, search, splits)
     with new_folder(layout.trial(plan.study_name, number)) as folder:
         write_parquet(folder / "returns.parquet", returns_frame(splits, outcome.tests))
         write_json(folder / "hyperparams.json", config.to_json())
@@ -91,6 +83,21 @@ def run_trial(
         }
         write_json(folder / "trial.json", record)
     return record
+
+
+def _try(
+    plan: StudyPlan, config: TrialConfig, number: int, search: FeatureArrays, splits: list[Split]
+) -> tuple[Outcome, list[SplitResult]]:
+    n_members = len(splits) + (plan.phase == 2)  # the final fit
+    seeds = [plan.seed_of(number, member) for member in range(n_members)]
+    try:
+        outcome = train_and_test(config, search, splits, seeds=seeds)
+        return outcome, [
+            judge(split, tests, outcome.holders, interval=plan.interval)
+            for split, tests in zip(splits, outcome.tests, strict=True)
+        ]
+    except ValueError as error:
+        raise TrialFailedError(f"{type(error).__name__}: {error}") from error
 
 
 def _require_study_arrays(plan: StudyPlan, search: FeatureArrays) -> None:

@@ -52,8 +52,7 @@ def study_storage(path: Path) -> Iterator[RDBStorage]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with _experimental_allowed():
         storage = RDBStorage(
             f"sqlite:///{path}",
             engine_kwargs={"connect_args": {"timeout": _BUSY_TIMEOUT_S}},
@@ -158,6 +157,14 @@ def trial_records(plans: Iterable[StudyPlan], storage: RDBStorage) -> list[Json]
     ]
 
 
+@contextmanager
+def _experimental_allowed() -> Iterator[None]:
+    """Heartbeats have been experimental in Optuna since its version 2.8."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
+
+
 def _record(plan: StudyPlan, trial: FrozenTrial) -> Json:
     return {name: getattr(plan, name) for name in _RECORDED} | {
         "number": trial.number,
@@ -174,7 +181,8 @@ def _utc(local: datetime | None) -> datetime | None:
 
 
 def _retry_abandoned(study: optuna.Study) -> None:
-    retry = RetryHeartbeatStaleTrialCallback(_MAX_RETRIES)
+    with _experimental_allowed():
+        retry = RetryHeartbeatStaleTrialCallback(_MAX_RETRIES)
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
         retry(study, trial)

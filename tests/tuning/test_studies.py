@@ -1,0 +1,247 @@
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+
+from cappuccino_assets.errors import CampaignMismatchError, TrialFailedError, WarehouseError
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.locks import exclusive
+from cappuccino_assets.storage.trial_files import trial_rows
+from cappuccino_assets.tuning.distributions import Integers, Value
+from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.studies import (
+    best_score,
+    n_done,
+    open_study,
+    study_storage,
+    top_up,
+    trial_records,
+)
+from tests.tuning.small import small_arrays, small_plan
+
+Params = dict[str, Value]
+
+
+def slope(params: Params, number: int) -> float:
+    return float(params["gamma"]) - float(params["lookback"])
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> WarehouseLayout:
+    return WarehouseLayout(root=tmp_path)
+
+
+@pytest.fixture
+def storage(layout: WarehouseLayout) -> Iterator[RDBStorage]:
+    with study_storage(layout.studies) as opened:
+        yield opened
+
+
+def plan_of(n_trials: int = 3, **changes: object) -> StudyPlan:
+    return small_plan(small_arrays(10), n_trials=n_trials, **changes)
+
+
+def run(
+    plan: StudyPlan,
+    layout: WarehouseLayout,
+    storage: RDBStorage,
+    objective: Callable[[Params, int], float] = slope,
+) -> list[tuple[Params, float | None]]:
+    top_up(plan, layout, storage, objective, on_trial=lambda study: None)
+    return [(record["params"], record["value"]) for record in trial_records([plan], storage)]
+
+
+def test_a_study_is_topped_up_and_then_left_alone(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    first = run(plan_of(2), layout, storage)
+    more = run(plan_of(5), layout, storage)
+    again = run(plan_of(5), layout, storage)
+
+    assert (len(first), len(more)) == (2, 5)
+    assert more[:2] == first
+    assert again == more
+
+
+def test_an_interrupted_study_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    def trials_of(name: str, *targets: int) -> list[tuple[Params, float | None]]:
+        layout = WarehouseLayout(root=tmp_path / name)
+        with study_storage(layout.studies) as storage:
+            return [run(plan_of(n), layout, storage) for n in targets][-1]
+
+    # Beyond the ten start-up trials, where the sampler learns from what is stored.
+    assert trials_of("through", 14) == trials_of("interrupted", 1, 4, 12, 14)
+
+
+def test_the_seed_and_the_name_choose_the_trials(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    one = run(plan_of(), layout, storage)
+    named = run(plan_of(study_name="small/other"), layout, storage)
+    seeded = run(plan_of(study_name="small/seeded", seed=9), layout, storage)
+
+    assert one != named
+    assert named != seeded
+
+
+def test_a_failed_trial_is_recorded_with_its_reason_and_made_up_for(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    def fails_once(params: Params, number: int) -> float:
+        if number == 1:
+            raise TrialFailedError("Split 3 has no value.")
+        return slope(params, number)
+
+    plan = plan_of(3)
+    run(plan, layout, storage, fails_once)
+
+    states = [record["state"] for record in trial_records([plan], storage)]
+    assert states == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    failed = open_study(plan, storage).trials[1]
+    assert failed.user_attrs["failure"] == "Split 3 has no value."
+
+
+def test_a_study_in_which_nothing_works_stops(layout: WarehouseLayout, storage: RDBStorage) -> None:
+    def fails(params: Params, number: int) -> float:
+        raise TrialFailedError(f"Trial {number} diverged.")
+
+    with pytest.raises(TrialFailedError, match=r"last 5 trials .* failed.*Trial 4 diverged"):
+        run(plan_of(), layout, storage, fails)
+    assert len(open_study(plan_of(), storage).trials) == 5
+
+
+def test_an_error_of_the_program_is_no_failed_trial(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    def broken(params: Params, number: int) -> float:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(plan_of(), layout, storage, broken)
+
+
+def test_incident_16_a_value_that_is_none_completes_no_trial(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    def undefined_once(params: Params, number: int) -> float:
+        return float("nan") if number == 0 else slope(params, number)
+
+    plan = plan_of(1)
+    run(plan, layout, storage, undefined_once)
+
+    assert [t.state for t in open_study(plan, storage).trials] == [
+        TrialState.FAIL,
+        TrialState.COMPLETE,
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_a_trial_whose_process_died_is_failed_and_its_values_tried_again(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    plan = plan_of(2)
+    abandoned = open_study(plan, storage).ask()
+    drawn = {p.name: p.suggest(abandoned) for p in plan.space.parameters}
+
+    run(plan, layout, storage)
+
+    records = trial_records([plan], storage)
+    assert [record["state"] for record in records] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert records[0]["params"] == records[1]["params"] == drawn
+    study = open_study(plan, storage)
+    assert n_done(study) == 2
+    assert not study.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
+
+
+def test_incident_24_the_best_score_is_the_highest_by_sign(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    plan = plan_of(3)
+    assert best_score(open_study(plan, storage)) is None
+
+    run(plan, layout, storage, lambda params, number: [-3.0, -1.0, -2.0][number])
+
+    assert best_score(open_study(plan, storage)) == -1.0
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("dataset_digest", {"dataset_digest": "f" * 64}),
+        ("fees", {"fees": "flat_0.001"}),
+        ("seed", {"seed": 8}),
+    ],
+)
+def test_incident_13_a_study_is_continued_on_the_same_bars_and_rules_only(
+    layout: WarehouseLayout, storage: RDBStorage, field: str, changes: dict[str, object]
+) -> None:
+    open_study(plan_of(), storage)
+
+    with pytest.raises(CampaignMismatchError, match=f"its {field} differs"):
+        open_study(plan_of(**changes), storage)
+
+
+def test_a_study_whose_space_changed_is_refused_with_the_range_that_differs(
+    storage: RDBStorage,
+) -> None:
+    plan = plan_of()
+    open_study(plan, storage)
+    parameters = [
+        replace(each, distribution=Integers(1, 9)) if each.name == "lookback" else each
+        for each in plan.space.parameters
+    ]
+
+    with pytest.raises(CampaignMismatchError, match="its range of lookback differs"):
+        open_study(replace(plan, space=replace(plan.space, parameters=tuple(parameters))), storage)
+
+
+def test_the_record_fits_the_warehouse(layout: WarehouseLayout, storage: RDBStorage) -> None:
+    def fails_first(params: Params, number: int) -> float:
+        raise TrialFailedError("no")
+
+    plan = plan_of(1)
+    with pytest.raises(TrialFailedError):
+        run(plan, layout, storage, fails_first)
+
+    (record, *_) = trial_records([plan], storage)
+    rows = trial_rows([record], layout)
+
+    assert rows.trials[0]["state"] == "FAIL"
+    assert record["started_at"].utcoffset().total_seconds() == 0
+    assert (record["campaign"], record["phase"], record["interval"]) == ("small", 1, "4h")
+    assert {row["parameter"] for row in rows.params} == set(plan.space.names)
+
+
+def test_a_study_is_run_by_one_process_at_a_time(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    with (
+        exclusive(layout.study_lock("small/phase1_ppo")),
+        pytest.raises(WarehouseError, match="Another process"),
+    ):
+        run(plan_of(), layout, storage)
+
+
+def test_readers_do_not_block_the_writer(layout: WarehouseLayout, storage: RDBStorage) -> None:
+    with closing(sqlite3.connect(layout.studies)) as reader:
+        assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM trials").fetchone()
+
+        assert len(run(plan_of(1), layout, storage)) == 1
+
+
+def test_a_study_shows_what_it_is_about(storage: RDBStorage) -> None:
+    study = open_study(plan_of(), storage)
+
+    shown = optuna.load_study(study_name=study.study_name, storage=storage).user_attrs
+    assert shown["timeframe"] == "3d"
+    assert shown["interval"] == "4h"
+    assert shown["algorithm"] == "ppo"
+    assert shown["space"]["gamma"]["kind"] == "OneMinusLogUniform"
