@@ -225,8 +225,8 @@ def _squared_length(scaled: Tensor) -> Tensor:
     """Mahalanobis length of equally correlated draws (..., N), by Sherman and Morrison."""
     n, weight = scaled.shape[-1], _NOISE_CORRELATION
     shared = weight / (1.0 + (n - 1) * weight)
-    squares = scaled.square().sum(dim=-1) - shared * scaled.sum(dim=-1).square()
-    return squares / (1.0 - weight)
+    length: Tensor = scaled.square().sum(dim=-1) - shared * scaled.sum(dim=-1).square()
+    return length / (1.0 - weight)
 
 
 def _clipped_loss(log_ratio: Tensor, advantage: Tensor, clip_range: float) -> Tensor:

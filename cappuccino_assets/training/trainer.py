@@ -70,8 +70,9 @@ def n_envs_of(agent: AgentConfig) -> int:
 
 def action_space_of(agent: AgentConfig, n_symbols: int) -> ActionSpace:
     """Space in which an agent acts: PPO's is continuous, DDQN's discrete."""
-    kind = "discrete" if isinstance(agent, DDQNConfig) else "continuous"
-    return ActionSpace(kind=kind, n_symbols=n_symbols)
+    if isinstance(agent, DDQNConfig):
+        return ActionSpace(kind="discrete", n_symbols=n_symbols)
+    return ActionSpace(kind="continuous", n_symbols=n_symbols)
 
 
 def train_population(
