@@ -63,7 +63,7 @@ def small_plan(
 
 
 PPO = {
-    "learning_rate": 1e-3,
+    "learning_rate": 3e-3,
     "batch_size": 256,
     "gamma": 0.98,
     "net_dimension": 64,

@@ -1,0 +1,125 @@
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cappuccino_assets.errors import (
+    CampaignMismatchError,
+    HistoryTooShortError,
+    IntegrityError,
+    WorkerError,
+)
+from cappuccino_assets.features.arrays import save_arrays
+from cappuccino_assets.storage.files import read_json
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.studies import open_study, study_storage, trial_records
+from cappuccino_assets.tuning.workers import Progress, run_studies
+from tests.tuning.small import small_arrays, small_plan
+
+
+def plans_of(layout: WarehouseLayout, n_studies: int = 2, **changes: object) -> list[StudyPlan]:
+    arrays = small_arrays(drift=0.005)
+    plan = replace(small_plan(arrays, **changes), arrays=save_arrays(layout.features, arrays))
+    return [replace(plan, study_name=f"small/study_{number}") for number in range(n_studies)]
+
+
+def run(
+    plans: list[StudyPlan],
+    layout: WarehouseLayout,
+    n_workers: int,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> list[tuple[str, int, float]]:
+    run_studies(plans, n_workers=n_workers, layout=layout, on_progress=on_progress)
+    with study_storage(layout.studies) as storage:
+        records = trial_records(plans, storage)
+    return [(record["study_name"], record["number"], record["value"]) for record in records]
+
+
+def test_two_workers_complete_two_studies_and_say_how_far_they_are(tmp_path: Path) -> None:
+    layout = WarehouseLayout(root=tmp_path)
+    plans = plans_of(layout)
+    told: list[Progress] = []
+
+    scores = run(plans, layout, 2, told.append)
+
+    assert [(name, number) for name, number, _ in scores] == [
+        ("small/study_0", 0),
+        ("small/study_0", 1),
+        ("small/study_1", 0),
+        ("small/study_1", 1),
+    ]
+    for name, number, value in scores:
+        assert read_json(layout.trial(name, number) / "trial.json")["score"] == value
+    assert [progress.n_done for progress in told[:2]] == [0, 0]
+    assert len(told) == 6
+    assert told[0].eta_s is None
+    assert told[-1].eta_s == 0.0
+    assert told[-1].trials_per_hour > 0
+    last = {progress.study_name: progress for progress in told}
+    assert last["small/study_1"].n_done == last["small/study_1"].n_target == 2
+    assert last["small/study_1"].best_score == max(value for name, _, value in scores[2:])
+
+    told.clear()
+    assert run(plans, layout, 2, told.append) == scores  # nothing is left to do
+    assert [progress.n_done for progress in told] == [2, 2]
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_changes_no_score(tmp_path: Path) -> None:
+    def scores_of(n_workers: int) -> list[tuple[str, int, float]]:
+        layout = WarehouseLayout(root=tmp_path / str(n_workers))
+        return run(plans_of(layout, 3), layout, n_workers)
+
+    assert scores_of(1) == scores_of(2) == scores_of(3)
+
+
+def test_a_worker_that_dies_stops_the_run_which_can_then_be_continued(tmp_path: Path) -> None:
+    layout = WarehouseLayout(root=tmp_path)
+    plans = plans_of(layout, 1, n_trials=4)
+
+    def kill(progress: Progress) -> None:
+        if progress.n_done == 1:
+            children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+            for child in map(int, children):
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    os.kill(child, signal.SIGKILL)
+
+    with pytest.raises(WorkerError, match="The worker of small/study_0 died"):
+        run(plans, layout, 1, kill)
+    run(plans, layout, 1)
+
+    with study_storage(layout.studies) as storage:
+        states = [record["state"] for record in trial_records(plans, storage)]
+    assert states.count("COMPLETE") == 4
+    assert set(states) <= {"COMPLETE", "FAIL"}
+
+
+def test_a_worker_that_gives_up_says_why(tmp_path: Path) -> None:
+    layout = WarehouseLayout(root=tmp_path)
+    (plan,) = plans_of(layout, 1)
+    layout.trial(plan.study_name, 0).mkdir(parents=True)  # as if another search had been here
+
+    with pytest.raises(WorkerError, match=r"(?s)study_0 gave up: .*written only once"):
+        run([plan], layout, 1)
+
+
+def test_what_cannot_be_searched_is_refused_before_a_worker_starts(tmp_path: Path) -> None:
+    layout = WarehouseLayout(root=tmp_path)
+    (plan,) = plans_of(layout, 1)
+    short = save_arrays(layout.features, small_arrays(600))
+    with study_storage(layout.studies) as storage:
+        open_study(plan, storage)
+
+    with pytest.raises(HistoryTooShortError, match="850 bars, but at least"):
+        run([replace(plan, arrays=short)], layout, 1)
+    with pytest.raises(CampaignMismatchError, match="seed"):
+        run([replace(plan, seed=9)], layout, 1)
+    with pytest.raises(ValueError, match="at least one worker"):
+        run([plan], layout, 0)
+    (plan.arrays / "close.npy").write_bytes((plan.arrays / "open.npy").read_bytes())
+    with pytest.raises(IntegrityError):
+        run([plan], layout, 1)
