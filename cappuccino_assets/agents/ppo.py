@@ -1,5 +1,6 @@
 """Proximal policy optimisation of a population, with a squashed Gaussian policy."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -212,21 +213,21 @@ class PPOAgent:
         on the latent action alone, which is the same in numerator and denominator.
         """
         log_std = self._log_std.clamp(*_LOG_STD_BOUNDS)
-        return -0.5 * _squared_length(scaled) - log_std.sum(dim=2)
+        density: Tensor = -0.5 * _squared_length(scaled) - log_std.sum(dim=2)
+        return density
 
 
 def _correlated(noise: Tensor) -> Tensor:
     own, shared = noise[..., :-1], noise[..., -1:]
-    weight: float = _NOISE_CORRELATION
-    return own * (1.0 - weight) ** 0.5 + shared * weight**0.5
+    return own * math.sqrt(1.0 - _NOISE_CORRELATION) + shared * math.sqrt(_NOISE_CORRELATION)
 
 
 def _squared_length(scaled: Tensor) -> Tensor:
     """Mahalanobis length of equally correlated draws (..., N), by Sherman and Morrison."""
     n, weight = scaled.shape[-1], _NOISE_CORRELATION
     shared = weight / (1.0 + (n - 1) * weight)
-    length: Tensor = scaled.square().sum(dim=-1) - shared * scaled.sum(dim=-1).square()
-    return length / (1.0 - weight)
+    squares: Tensor = scaled.square().sum(dim=-1) - shared * scaled.sum(dim=-1).square()
+    return squares / (1.0 - weight)
 
 
 def _clipped_loss(log_ratio: Tensor, advantage: Tensor, clip_range: float) -> Tensor:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ def _agent(seeds: list[int], **changes: float) -> PPOAgent:
 def _batch(agent: PPOAgent, seeds: list[int]) -> PPOBatch:
     random = MemberRandom([seed + 100 for seed in seeds])
     observation = random.normal(64, 3)
-    latent, log_probability = agent.sample(observation, random.normal(64, 2))
+    latent, log_probability = agent.sample(observation, random.normal(64, agent.n_noise))
     return PPOBatch(
         observation=observation,
         latent_action=latent,
@@ -27,23 +29,35 @@ def _batch(agent: PPOAgent, seeds: list[int]) -> PPOBatch:
     )
 
 
+def _squashed_density(agent: PPOAgent, observation: torch.Tensor) -> Any:
+    """Tanh of normal draws whose every two symbols correlate by one half, spelled out."""
+    std = agent._std()[0, 0]
+    covariance = torch.outer(std, std) * (0.5 * torch.eye(2) + 0.5)
+    base = torch.distributions.MultivariateNormal(agent._actor(observation), covariance)
+    squash = torch.distributions.TanhTransform(cache_size=1)
+    return torch.distributions.TransformedDistribution(
+        base, [torch.distributions.IndependentTransform(squash, 1)]
+    )
+
+
 def test_ratios_equal_those_of_the_squashed_density() -> None:
-    """Log-probability differences agree with torch's tanh-transformed normal distribution."""
     observation = MemberRandom([7]).normal(5, 3)
-    noise = MemberRandom([8]).normal(5, 2)
     agent = _agent([1])
-    latent, before = agent.sample(observation, noise)
-    batch = _batch(agent, [1])
-    agent.update(batch, progress=0.0, next_progress=1.0)
-    densities = []
-    for member in (_agent([1]), agent):
-        base = torch.distributions.Normal(member._actor(observation), member._std())
-        squashed = torch.distributions.TransformedDistribution(
-            base, [torch.distributions.TanhTransform(cache_size=1)]
-        )
-        densities.append(squashed.log_prob(latent.tanh()).sum(dim=2))
+    latent, before = agent.sample(observation, MemberRandom([8]).normal(5, agent.n_noise))
+    density_before = _squashed_density(agent, observation).log_prob(latent.tanh())
+    agent.update(_batch(agent, [1]), progress=0.0, next_progress=1.0)
+    density_after = _squashed_density(agent, observation).log_prob(latent.tanh())
     after = agent._log_probability((latent - agent._actor(observation)) / agent._std())
-    torch.testing.assert_close(after - before, densities[1] - densities[0], rtol=1e-3, atol=1e-4)
+    assert (after - before).abs().max() > 1e-3
+    torch.testing.assert_close(after - before, density_after - density_before, rtol=1e-3, atol=1e-4)
+
+
+def test_symbols_are_explored_together() -> None:
+    agent = _agent([1])
+    observation = torch.zeros(1, 20_000, 3)
+    latent, _ = agent.sample(observation, MemberRandom([8]).normal(20_000, agent.n_noise))
+    correlation = torch.corrcoef(latent[0].T)
+    assert abs(correlation[0, 1] - 0.5) < 0.02
 
 
 def test_an_update_makes_good_actions_likelier() -> None:
