@@ -107,7 +107,8 @@ def _outcome(warehouse: WarehouseResource, result: Json, *, name: str) -> dict[s
     layout, study_name = warehouse.layout, result["study_name"]
     picture = draw_trial(layout, study_name, number, score=score, name=name)
     return {
-        "equity": dg.MetadataValue.md(picture.markdown),
+        "equity (agent red, HODL grey)": dg.MetadataValue.md(picture.sketch),
+        "equity of each path": dg.MetadataValue.md(picture.markdown),
         "picture": dg.MetadataValue.path(str(picture.path)),
         "best_params": dg.MetadataValue.json(result["best_params"]),
         "study_name": study_name,

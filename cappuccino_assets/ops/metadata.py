@@ -9,7 +9,7 @@ from cappuccino_assets.types import Json
 
 
 def table(rows: Sequence[Json]) -> dg.MetadataValue:
-    """Show rows as a table; numbers stay numbers."""
+    """Show rows as a table; numbers stay numbers, of five digits."""
     if not rows:
         return dg.MetadataValue.text("none")
     records = [dg.TableRecord({name: _cell(value) for name, value in row.items()}) for row in rows]
@@ -19,4 +19,6 @@ def table(rows: Sequence[Json]) -> dg.MetadataValue:
 def _cell(value: Any) -> str | int | float | bool:
     if value is None:
         return "-"
-    return value if isinstance(value, int | float) else str(value)  # a StrEnum as plain text
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    return value if isinstance(value, int) else str(value)  # a StrEnum as plain text

@@ -14,6 +14,9 @@ from matplotlib.figure import Figure
 from cappuccino_assets.types import FloatArray, IntArray
 
 _N_POINTS: Final = 150  # of one line; keeps the picture near 20 KB
+_N_SKETCH_POINTS: Final = 30
+_SKETCH_WIDTH: Final = 300
+_SKETCH_HEIGHT: Final = 80
 _STYLE: Final[Any] = {"svg.fonttype": "none", "svg.hashsalt": "cappuccino", "path.simplify": True}
 
 
@@ -64,6 +67,25 @@ def equity_svg(paths: list[EquityPath], *, title: str) -> str:
         file = BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue().decode()
+
+
+def equity_sketch(paths: list[EquityPath]) -> str:
+    """Draw the mean over the paths, and HODL, so small that the UI shows it without a click."""
+    n_bars = min(len(path.bot) for path in paths)
+    shown = np.linspace(0, n_bars - 1, min(_N_SKETCH_POINTS, n_bars)).astype(int)
+    bot = np.mean([path.bot[shown] for path in paths], axis=0)
+    hodl = paths[-1].hodl[shown]
+    low, high = min(bot.min(), hodl.min()), max(bot.max(), hodl.max())
+
+    def line(equity: FloatArray, color: str) -> str:
+        x = np.linspace(0, _SKETCH_WIDTH, len(equity)).astype(int)
+        y = (_SKETCH_HEIGHT * (high - equity) / max(high - low, 1e-9)).astype(int)
+        points = " ".join(f"{a},{b}" for a, b in zip(x, y, strict=True))
+        return f'<polyline fill="none" stroke="{color}" points="{points}"/>'
+
+    size = f'width="{_SKETCH_WIDTH}" height="{_SKETCH_HEIGHT}"'
+    lines = line(hodl, "gray") + line(bot, "#b54")
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{lines}</svg>'
 
 
 def markdown_image(svg: str, *, text: str) -> str:

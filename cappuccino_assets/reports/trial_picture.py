@@ -5,7 +5,12 @@ from pathlib import Path
 
 import polars as pl
 
-from cappuccino_assets.reports.equity import equity_paths, equity_svg, markdown_image
+from cappuccino_assets.reports.equity import (
+    equity_paths,
+    equity_sketch,
+    equity_svg,
+    markdown_image,
+)
 from cappuccino_assets.storage.files import write_bytes
 from cappuccino_assets.storage.layout import WarehouseLayout
 
@@ -15,10 +20,12 @@ class Picture:
     """A picture for people.
 
     Args:
+        sketch: A small one without axes, in Markdown short enough for the UI to show at once.
         markdown: The picture embedded in Markdown.
         path: The same, as an SVG file.
     """
 
+    sketch: str
     markdown: str
     path: Path
 
@@ -37,7 +44,12 @@ def draw_trial(
     """
     returns = pl.read_parquet(layout.trial(study_name, number) / "returns.parquet")
     title = f"{study_name} trial {number}: score {score:+.3f}, test bars only"
-    svg = equity_svg(equity_paths(returns), title=title)
+    paths = equity_paths(returns)
+    svg = equity_svg(paths, title=title)
     path = layout.reports / f"{name}.svg"
     write_bytes(path, svg.encode())
-    return Picture(markdown=markdown_image(svg, text=title), path=path)
+    return Picture(
+        sketch=markdown_image(equity_sketch(paths), text="equity"),
+        markdown=markdown_image(svg, text=title),
+        path=path,
+    )
