@@ -97,7 +97,7 @@ SHARED = {
 }
 PPO_PHASE2 = SHARED | {
     "batch_size": 128,
-    "break_step": 2048,
+    "break_step": 1280,
     "norm_reward_exp": 3,
     "target_step": 256,
     "clip_range": 0.2,

@@ -41,7 +41,7 @@ def test_every_value_reaches_its_consumer() -> None:
         lr_schedule="linear",
         lr_schedule_factor=0.3,
     )
-    assert (config.lookback, config.norm_tech_exp, config.break_step) == (2, 0, 2048)
+    assert (config.lookback, config.norm_tech_exp, config.break_step) == (2, 0, 1280)
     rules = config.rules
     assert (rules.trade_fraction, rules.trailing_stop_pct, rules.min_cash_reserve) == (
         0.5,

@@ -26,7 +26,7 @@ OTHER: Mapping[str, Value] = {
     "batch_size": 100,
     "gamma": 0.97,
     "net_dimension": 96,
-    "break_step": 1536,
+    "break_step": 768,
     "target_step": 512,
     "lookback": 4,
     "norm_tech_exp": 1,
