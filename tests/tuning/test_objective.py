@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,14 +22,6 @@ from cappuccino_assets.types import Json
 from tests.tuning.small import DDQN_PHASE2, PPO, PPO_PHASE2, small_arrays, small_plan
 
 TIMES = {"started_at", "completed_at", "duration_s", "training_s", "evaluation_s"}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture
