@@ -72,12 +72,18 @@ class _EventHandler(logging.Handler):
         elif event.event_type_value == _OBSERVATION:
             self._show(event.asset_observation_data.asset_observation.metadata)
         elif event.event_type_value == _MATERIALIZATION:
-            self._say(f"[green]done[/] {event.asset_key.to_user_string()}")
+            self._finish(event.asset_key, event.materialization.metadata)
         elif event.event_type_value == _CHECK:
             self._judge(event.asset_check_evaluation_data)
 
     def _say(self, text: str) -> None:
         self._progress.console.print(text, soft_wrap=True)
+
+    def _finish(
+        self, asset: dg.AssetKey, metadata: Mapping[str, dg.MetadataValue[Any]]
+    ) -> None:
+        summary = f": {metadata['summary'].value}" if "summary" in metadata else ""
+        self._say(f"[green]done[/] {asset.to_user_string()}{summary}")
 
     def _judge(self, check: dg.AssetCheckEvaluation) -> None:
         if not check.passed:

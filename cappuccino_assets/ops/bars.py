@@ -1,6 +1,8 @@
 """Fetch, resample and store the bars of every interval."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.market.bars import Bars
@@ -11,6 +13,8 @@ from cappuccino_assets.market.store import BarStore
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.campaign import Campaign
 from cappuccino_assets.types import Json
+
+_ABSENT: Final = ("missing", "zero_volume")
 
 
 def at_every_interval(bars: Bars) -> dict[Interval, Bars]:
@@ -53,9 +57,19 @@ def gap_rows(bars: Bars) -> list[Json]:
     grid = grid_from_bars(bars)
     rows = gap_report(grid).to_dicts()
     for row in rows:
-        n_absent = row["n_missing_bars"] + row["n_zero_volume_bars"]
-        row["missing_share"] = n_absent / grid.n_bars
+        row["missing_share"] = sum(row[f"n_{kind}_bars"] for kind in _ABSENT) / grid.n_bars
     return rows
+
+
+def summarize(bars: Bars, gaps: Sequence[Json]) -> str:
+    """Say in one line how much history there is, and what is missing of it."""
+    missing, quiet = (sum(row[f"n_{kind}_bars"] for row in gaps) for kind in _ABSENT)
+    longest = max(row["longest_gap_bars"] for row in gaps)
+    return (
+        f"{bars.n_bars:,} bars of {bars.interval} and {len(bars.symbols)} symbols, "
+        f"{bars.start:%Y-%m-%d} to {bars.end:%Y-%m-%d}; {missing:,} missing, "
+        f"{quiet:,} without a trade, longest gap {longest} bars"
+    )
 
 
 def _stored(store: BarStore, bars: Bars, *, source: str) -> Json:

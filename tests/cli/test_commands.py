@@ -11,22 +11,16 @@ COMMAND = Path(sys.executable).with_name("cappuccino")
 VIN = "PPO-A-N128B1K-L2.5E5G98.5-LB5TD20-20260214-3f9a1c"
 
 
-@pytest.fixture
-def cappuccino(tmp_path, monkeypatch):
-    monkeypatch.setenv("CAPPUCCINO_WAREHOUSE", str(tmp_path / "warehouse"))
-
-    def call(*arguments):
-        return subprocess.run(
-            [COMMAND, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-
-    return call
+def test_the_command_is_installed_and_lists_its_commands(tmp_path):
+    done = subprocess.run([COMMAND, "--help"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert all(command in done.stdout for command in ("run", "status", "vin"))
 
 
 def test_vin_explains_every_field(cappuccino):
-    done = cappuccino("vin", VIN, "--json")
-    assert done.returncode == 0
-    answer = json.loads(done.stdout)
+    code, out, _ = cappuccino("vin", VIN, "--json")
+    assert code == 0
+    answer = json.loads(out)
     assert answer["fields"] == {
         "model": "PPO",
         "grade": "A",
@@ -43,24 +37,24 @@ def test_vin_explains_every_field(cappuccino):
 
 
 def test_vin_speaks_to_people_too(cappuccino):
-    done = cappuccino("vin", VIN)
-    assert done.returncode == 0
-    assert "net_dimension" in done.stdout
-    assert "holds no such model" in done.stdout
+    code, out, _ = cappuccino("vin", VIN)
+    assert code == 0
+    assert "net_dimension" in out
+    assert "holds no such model" in out
 
 
 def test_incident_48_a_wrong_vin_is_one_message_and_exit_code_1(cappuccino):
-    done = cappuccino("vin", "PPO-A-N128B1024-L2.5E5G98.5-LB5TD20-20260214")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "batch_size" in done.stderr
-    assert "Traceback" not in done.stderr
+    code, out, err = cappuccino("vin", "PPO-A-N128B1024-L2.5E5G98.5-LB5TD20-20260214")
+    assert code == 1
+    assert out == ""
+    assert "batch_size" in err
+    assert "Traceback" not in err
 
 
 def test_incident_48_an_error_in_json_still_fails(cappuccino):
-    done = cappuccino("vin", "nonsense", "--json")
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["error"]["type"] == "VinError"
+    code, out, _ = cappuccino("vin", "nonsense", "--json")
+    assert code == 1
+    assert json.loads(out)["error"]["type"] == "VinError"
 
 
 @pytest.mark.parametrize(
@@ -75,20 +69,20 @@ def test_incident_48_an_error_in_json_still_fails(cappuccino):
     ],
 )
 def test_incident_48_wrong_usage_is_exit_code_2(cappuccino, arguments):
-    done = cappuccino(*arguments)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    code, _, err = cappuccino(*arguments)
+    assert code == 2
+    assert "Traceback" not in err
 
 
 def test_status_before_any_campaign_says_what_to_do(cappuccino):
-    done = cappuccino("status")
-    assert done.returncode == 1
-    assert "cappuccino run" in done.stderr
+    code, _, err = cappuccino("status")
+    assert code == 1
+    assert "cappuccino run" in err
 
 
 def test_incident_48_a_setting_that_cannot_be_is_one_message(cappuccino, monkeypatch):
     monkeypatch.setenv("CAPPUCCINO_WORKERS", "many")
-    done = cappuccino("status")
-    assert done.returncode == 1
-    assert "workers" in done.stderr
-    assert "Traceback" not in done.stderr
+    code, _, err = cappuccino("status")
+    assert code == 1
+    assert "workers" in err
+    assert "Traceback" not in err
