@@ -59,9 +59,8 @@ def run_trial(
     _require_study_arrays(plan, search)
     config = trial_config(params, plan)
     started_at, started = datetime.now(UTC), perf_counter()
-    splits = plan.splits(memory_bars=search.contract.memory_bars, lookback=config.lookback).split(
-        search.segment
-    )
+    memory_bars = search.contract.memory_bars
+    splits = plan.splits(memory_bars=memory_bars, lookback=config.lookback).split(search.segment)
     outcome, judged = _try(plan, config, number, search, splits)
     with new_folder(layout.trial(plan.study_name, number)) as folder:
         write_parquet(folder / "returns.parquet", returns_frame(splits, outcome.tests))

@@ -57,13 +57,7 @@ def train_and_test(
         seeds: One per policy. One more than there are splits adds the final fit, a policy that is
             trained on all rows and tested on none.
     """
-    blocks = [split.train_blocks for split in splits]
-    if len(seeds) > len(splits):
-        blocks.append(tuple(segment_blocks(search.segment)))
-    members = [
-        MemberPlan(blocks=rows, scaler=_scaler(search, rows), seed=seed)
-        for rows, seed in zip(blocks, seeds, strict=True)
-    ]
+    members = _members(search, splits, seeds)
     started = perf_counter()
     population = train_population(
         search,
@@ -86,6 +80,18 @@ def train_and_test(
         training_s=trained - started,
         evaluation_s=perf_counter() - trained,
     )
+
+
+def _members(
+    search: FeatureArrays, splits: Sequence[Split], seeds: Sequence[int]
+) -> list[MemberPlan]:
+    blocks = [split.train_blocks for split in splits]
+    if len(seeds) > len(splits):
+        blocks.append(tuple(segment_blocks(search.segment)))
+    return [
+        MemberPlan(blocks=rows, scaler=_scaler(search, rows), seed=seed)
+        for rows, seed in zip(blocks, seeds, strict=True)
+    ]
 
 
 def _scaler(search: FeatureArrays, blocks: Sequence[Block]) -> Scaler:
