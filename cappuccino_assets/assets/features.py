@@ -29,9 +29,12 @@ def enhanced_feature_arrays(
 def _build(search: SearchResource, warehouse: WarehouseResource, *, enhanced: bool) -> list[Json]:
     from cappuccino_assets.ops.arrays import build_arrays
     from cappuccino_assets.ops.campaigns import current_campaign
+    from cappuccino_assets.ops.phases import require_history
 
     campaign = current_campaign(search, warehouse.database)
-    return build_arrays(warehouse.layout, campaign, enhanced=enhanced)
+    rows = build_arrays(warehouse.layout, campaign, enhanced=enhanced)
+    require_history(search, warehouse, phase=2 if enhanced else 1)
+    return rows
 
 
 def _report(rows: Sequence[Json]) -> dg.MaterializeResult[None]:

@@ -79,9 +79,7 @@ class _EventHandler(logging.Handler):
     def _say(self, text: str) -> None:
         self._progress.console.print(text, soft_wrap=True)
 
-    def _finish(
-        self, asset: dg.AssetKey, metadata: Mapping[str, dg.MetadataValue[Any]]
-    ) -> None:
+    def _finish(self, asset: dg.AssetKey, metadata: Mapping[str, dg.MetadataValue[Any]]) -> None:
         summary = f": {metadata['summary'].value}" if "summary" in metadata else ""
         self._say(f"[green]done[/] {asset.to_user_string()}{summary}")
 

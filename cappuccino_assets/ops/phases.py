@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from cappuccino_assets.errors import WarehouseError
+from cappuccino_assets.features.arrays import load_arrays
 from cappuccino_assets.market.intervals import Interval
 from cappuccino_assets.ops.arrays import find_arrays
 from cappuccino_assets.ops.campaigns import current_campaign
@@ -17,7 +18,7 @@ from cappuccino_assets.tuning.phases import (
     plan_phase1,
     plan_phase2,
 )
-from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.plans import StudyPlan, require_enough_history
 from cappuccino_assets.tuning.studies import study_storage, trial_records
 from cappuccino_assets.types import Json
 
@@ -39,6 +40,22 @@ def phase_plans(
     winner = winner_of(layout, campaign)
     interval = Interval(winner["interval"])
     return plan_phase2(campaign, winner, find_arrays(layout, campaign, interval, enhanced=True))
+
+
+def require_history(search: SearchResource, warehouse: WarehouseResource, phase: int) -> None:
+    """Refuse bars on which a phase could not be searched, whatever phase 1 will decide.
+
+    Raises:
+        HistoryTooShortError: With the number of bars that would be needed.
+    """
+    campaign = current_campaign(search, warehouse.database)
+    plans = (
+        phase_plans(search, warehouse, phase)
+        if phase == 1
+        else _phase2_of_any_winner(warehouse.layout, campaign)
+    )
+    for plan in plans:
+        require_enough_history(plan, load_arrays(plan.arrays))
 
 
 def begun_plans(search: SearchResource, warehouse: WarehouseResource) -> list[StudyPlan]:
@@ -107,6 +124,18 @@ def read_winner(layout: WarehouseLayout) -> Json | None:
 def is_of(campaign: Campaign, outcome: Json | None) -> bool:
     """Tell whether an outcome comes from a study of a campaign."""
     return outcome is not None and outcome["study_name"].partition("/")[0] == campaign.name
+
+
+def _phase2_of_any_winner(layout: WarehouseLayout, campaign: Campaign) -> list[StudyPlan]:
+    return [
+        plan
+        for timeframe, interval in campaign.budget.combinations
+        for plan in plan_phase2(
+            campaign,
+            {"timeframe": timeframe, "interval": interval},
+            find_arrays(layout, campaign, interval, enhanced=True),
+        )
+    ]
 
 
 def _complete_trials(warehouse: WarehouseResource, campaign: Campaign, phase: int) -> list[Json]:

@@ -33,13 +33,10 @@ def plan_studies(
     search: SearchResource,
     warehouse: WarehouseResource,
 ) -> None:
-    """Lay out the studies of a phase, and refuse what cannot be searched."""
-    from cappuccino_assets.features.arrays import load_arrays
+    """Lay out the studies of a phase."""
     from cappuccino_assets.ops.phases import phase_plans
-    from cappuccino_assets.tuning.plans import require_enough_history
 
     for plan in phase_plans(search, warehouse, config.phase):
-        require_enough_history(plan, load_arrays(plan.arrays))
         context.log.info(f"{plan.study_name}: {plan.n_trials} trials")
 
 

@@ -23,7 +23,7 @@ CHECKS = list(dg.load_asset_checks_from_modules([checks]))
 @pytest.fixture(scope="module")
 def bars_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("bars") / "bars.parquet"
-    bars = SimulatedSource(seed=7, n_days=60, interval=Interval.M30).fetch_bars()
+    bars = SimulatedSource(seed=7, n_days=280, interval=Interval.M30).fetch_bars()
     bars.frame.write_parquet(path)
     return path
 
