@@ -1,7 +1,7 @@
 # Each target makes the environment that it needs, once: .venv/.installed-* says what is there.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check dev bench clean-venv
+.PHONY: help demo test test-all check dev bench
 
 CANDIDATES := python3.11 python3 python
 PYTHON ?= $(shell for candidate in $(CANDIDATES); do \
@@ -61,5 +61,3 @@ check: $(DEV)
 bench: $(BASE)
 	$(BIN)/python bench/mini_run.py
 
-clean-venv:
-	rm -rf .venv
