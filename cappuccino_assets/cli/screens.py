@@ -15,6 +15,23 @@ _NARROWEST: Final = 110  # a VIN is never cut
 def print_outcome(standing: Json) -> None:
     """Show what a run ended with: winner, comparison, archive, and where everything lies."""
     console = _console()
+    console.print(f"\nCampaign [bold]{standing['campaign']['name']}[/]", soft_wrap=True)
+    _print_outcome(console, standing)
+
+
+def print_status(standing: Json) -> None:
+    """Show how far a campaign is, and what it has reached."""
+    console = _console()
+    campaign, finished = standing["campaign"], standing["campaign"]["completed_at"]
+    console.print(f"Campaign [bold]{campaign['name']}[/]", soft_wrap=True)
+    console.print(f"{campaign['source']}, profile {campaign['profile']}", soft_wrap=True)
+    console.print(f"begun {campaign['started_at'][:16]} UTC", soft_wrap=True)
+    console.print(f"finished {finished:%Y-%m-%dT%H:%M} UTC" if finished else "not finished")
+    console.print(_studies(standing["studies"]))
+    _print_outcome(console, standing)
+
+
+def _print_outcome(console: Console, standing: Json) -> None:
     for table in (_phase1(standing), _phase2(standing), _archive(standing)):
         if table is not None:
             console.print(table)
@@ -28,21 +45,6 @@ def print_outcome(standing: Json) -> None:
     console.print(f"{'UI':<10} {_UI}")
 
 
-def print_status(standing: Json) -> None:
-    """Show how far a campaign is, and what it has reached."""
-    console = _console()
-    campaign = standing["campaign"]
-    done = campaign["completed_at"]
-    console.print(
-        f"Campaign [bold]{campaign['name']}[/], profile {campaign['profile']}, "
-        f"{campaign['source']}, begun {campaign['started_at'][:16]} UTC, "
-        + (f"finished {done:%Y-%m-%dT%H:%M} UTC" if done else "not finished"),
-        soft_wrap=True,
-    )
-    console.print(_studies(standing["studies"]))
-    print_outcome(standing)
-
-
 def _console() -> Console:
     console = Console(highlight=False)
     return Console(highlight=False, width=max(console.width, _NARROWEST))
@@ -52,7 +54,7 @@ def _studies(studies: Iterable[Json]) -> Table:
     table = _table("Studies", "study", "complete", "pruned", "failed", "running", "best")
     for study in studies:
         counts = (str(study[f"n_{state}"]) for state in ("complete", "pruned", "failed", "running"))
-        table.add_row(study["study_name"], *counts, _number(study["best_score"]))
+        table.add_row(_short(study["study_name"]), *counts, _number(study["best_score"]))
     return table
 
 
@@ -94,13 +96,17 @@ def _results(title: str) -> Table:
 
 def _result(result: Json) -> tuple[str, ...]:
     return (
-        f"{result['study_name']} #{result['best_trial_number']}",
+        f"{_short(result['study_name'])} trial {result['best_trial_number']}",
         _number(result["best_value"]),
         _number(result["best_sharpe_bot"]),
         _number(result["best_sharpe_hodl"]),
         str(result["n_trials"]),
-        "did not trade in some split" if result["no_trades"] else "",
+        "idle in a split" if result["no_trades"] else "",
     )
+
+
+def _short(study_name: str) -> str:
+    return study_name.partition("/")[2]
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -1,5 +1,6 @@
 """The files of the project agree with each other."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from cappuccino_assets.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,3 +64,17 @@ def test_the_layers_hold():
         pytest.skip("import-linter is not installed (extra `dev`)")
     done = subprocess.run([tool], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_readme_names_every_setting_with_its_default():
+    readme = (ROOT / "README.md").read_text()
+    rows = [line for line in readme.splitlines() if line.startswith("| `CAPPUCCINO_")]
+    named = set()
+    for row in rows:
+        names = re.findall(r"`([A-Z_.]+)`", row.split("|")[1])
+        stem = names[0].removeprefix("CAPPUCCINO_").lower()
+        named.add(stem)
+        for name in names[1:]:
+            suffix = name.removeprefix("...").lower()
+            named |= {each for each in Settings.model_fields if each.endswith(suffix)}
+    assert named == set(Settings.model_fields)
