@@ -13,6 +13,7 @@ import pytest
 
 from cappuccino_assets.features.arrays import load_arrays
 from cappuccino_assets.live.ensemble import Ensemble
+from cappuccino_assets.live.manifest import read_manifest
 from cappuccino_assets.partitions import combination_key
 from cappuccino_assets.registry.archive import verify_archive
 from cappuccino_assets.storage.layout import WarehouseLayout
@@ -135,7 +136,7 @@ def test_the_ensemble_that_was_published_decides(home, answer):
 
 
 def test_the_run_is_in_dagsters_history_with_its_progress(instance):
-    (run,) = instance.get_runs()
+    *_, run = instance.get_runs()
     assert run.job_name == "two_phase_training"
     assert run.status is dg.DagsterRunStatus.SUCCESS
     seen = instance.fetch_observations(dg.AssetKey("phase2_trials"), limit=100).records
@@ -149,7 +150,7 @@ def test_the_grid_of_phase_1_shows_the_finished_combinations(instance):
 
 
 def test_every_check_passed(instance):
-    (run,) = instance.get_runs()
+    *_, run = instance.get_runs()
     records = instance.get_records_for_run(
         run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
     ).records
@@ -164,6 +165,13 @@ def test_running_again_repeats_nothing(home, answer):
     assert home.scores() == before
     assert again["ensemble"]["generation"] == answer["ensemble"]["generation"] == 1
     assert again["archive"] == answer["archive"]
+
+
+def test_a_sync_of_the_same_trials_publishes_no_new_generation(home, answer):
+    job = ("job", "execute", "-m", "cappuccino_assets.definitions", "-j", "sync_ensemble")
+    command = [COMMAND.with_name("dagster"), *job]
+    subprocess.run(command, cwd=home.folder, env=home.environment, check=True, capture_output=True)
+    assert read_manifest(home.layout.manifest).generation == 1
 
 
 def test_the_status_shows_a_finished_campaign(home, answer):
