@@ -97,7 +97,7 @@ class _EventHandler(logging.Handler):
             return
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=target, note="")
-        self._progress.update(self._tasks[name], completed=done, note=_note(values))
+        self._progress.update(self._tasks[name], completed=done, note=_note(values)[2:])
 
 
 def _note(values: Mapping[str, Any]) -> str:
