@@ -144,7 +144,8 @@ class PPOAgent:
     ) -> dict[str, Tensor]:
         """Improve every member by several passes over its own samples.
 
-        A member whose policy has moved further than `kl_target` stops for this update.
+        Each pass sees every sample once, in minibatches of `batch_size` and a smaller last one. A
+        member whose policy has moved further than `kl_target` stops for this update.
 
         Args:
             batch: Samples of one rollout.
@@ -155,7 +156,7 @@ class PPOAgent:
             Diagnostics by name, each of shape (M,).
         """
         n_samples = batch.advantage.shape[1]
-        size = min(self.config.batch_size, n_samples)
+        size = self.config.batch_size
         active = torch.ones(
             batch.advantage.shape[0], dtype=torch.bool, device=batch.advantage.device
         )
@@ -164,7 +165,7 @@ class PPOAgent:
             done = progress + (next_progress - progress) * epoch / self.config.ppo_epochs
             factor = rate_factor(self.config.lr_schedule, self.config.lr_schedule_factor, done)
             order = self._random.permutations(n_samples)
-            for first in range(0, n_samples - size + 1, size):
+            for first in range(0, n_samples, size):
                 rows = order[:, first : first + size]
                 diagnostics = self._descend(batch, rows, factor=factor, active=active)
                 active = active & (diagnostics["approximate_kl"] <= self.config.kl_target)
@@ -186,7 +187,9 @@ class PPOAgent:
             log_ratio, batch.advantage.gather(1, rows), self.config.clip_range
         )
         value_loss = 0.5 * (value - batch.value_target.gather(1, rows)).square().mean(dim=1)
-        entropy = self._log_std.clamp(*_LOG_STD_BOUNDS).sum(dim=(1, 2))  # up to a constant
+        entropy = self._log_std.clamp(*_LOG_STD_BOUNDS).sum(
+            dim=(1, 2)
+        )  # of the latent Gaussian, up to a constant
         loss = (
             policy_loss
             + self.config.value_loss_coef * value_loss
@@ -231,7 +234,7 @@ def _squared_length(scaled: Tensor) -> Tensor:
 
 
 def _clipped_loss(log_ratio: Tensor, advantage: Tensor, clip_range: float) -> Tensor:
-    std, mean = torch.std_mean(advantage, dim=1, keepdim=True)
+    std, mean = torch.std_mean(advantage, dim=1, keepdim=True, correction=0)
     advantage = (advantage - mean) / (std + 1e-8)
     ratio = log_ratio.exp()
     clipped = ratio.clamp(1.0 - clip_range, 1.0 + clip_range)

@@ -25,7 +25,8 @@ class RewardConfig:
 
     Attributes:
         time_decay_floor: The excess return counts fully in an episode's first bar and this much in
-            its last, linearly in between; in [0, 1].
+            its last, linearly in between; in [0, 1]. At 0 the sale at the deadline costs nothing;
+            at 1 nothing decays.
         volatility_penalty: Times the squared return.
         max_drawdown_penalty: Times the increase of the drawdown.
         concentration_penalty: Times what the largest weight exceeds 0.40 by.
@@ -33,7 +34,7 @@ class RewardConfig:
         norm_reward_exp: The whole is multiplied by 2 to this power.
     """
 
-    time_decay_floor: float = 0.0
+    time_decay_floor: float = 1.0
     volatility_penalty: float = 0.0
     max_drawdown_penalty: float = 0.0
     concentration_penalty: float = 0.0

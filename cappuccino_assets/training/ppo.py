@@ -43,7 +43,7 @@ def train_ppo(
     curve = []
     for number in range(n_updates):
         rollout = collect_rollout(task, agent, random, length=length)
-        batch = _batch(rollout, task, agent)
+        batch = ppo_batch(rollout, task, agent)
         diagnostics = agent.update(
             batch, progress=number / n_updates, next_progress=(number + 1) / n_updates
         )
@@ -71,7 +71,8 @@ def collect_rollout(task: Task, agent: PPOAgent, random: MemberRandom, *, length
     )
 
 
-def _batch(rollout: Rollout, task: Task, agent: PPOAgent) -> PPOBatch:
+def ppo_batch(rollout: Rollout, task: Task, agent: PPOAgent) -> PPOBatch:
+    """Estimate advantages and value targets, and lay all samples of a member in one row."""
     shape = rollout.reward.shape
     value = agent.value(rollout.observation.flatten(1, 2)).view(shape)
     advantage = generalized_advantage(

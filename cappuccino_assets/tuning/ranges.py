@@ -77,7 +77,7 @@ _FULL: Final[Ranges] = {
     "batch_size": Choice((1024, 2048, 3072, 4096)),
     "gamma": OneMinusLogUniform(0.001, 0.05, decimals=3),
     "net_dimension": Integers(512, 2560, step=128),
-    "target_step": Choice((256, 512, 1024, 2048, 4096)),
+    "target_step": Choice((4096, 8192)),  # a rollout shorter than the batch would cap it
     "break_step": Integers(50_000, 150_000, step=10_000),
     "lookback": Integers(1, 6),
     "norm_tech_exp": Integers(-4, 2),
@@ -98,7 +98,7 @@ _FULL: Final[Ranges] = {
     "kl_target": LogUniform(0.005, 0.03),
     "adam_epsilon": LogUniform(1e-9, 1e-5),
     "lr_schedule": Choice(("linear", "exponential")),
-    "lr_schedule_factor": Uniform(0.1, 1.0, step=0.05),
+    "lr_schedule_factor": Uniform(0.1, 0.95, step=0.05),  # at 1 the schedules are one
 }
 _FULL_PHASE1: Final[Ranges] = {
     "learning_rate": LogUniform(1e-5, 1e-4),
@@ -110,7 +110,7 @@ _FULL_DDQN: Final[Ranges] = {
     "batch_size": Choice((64, 128, 256, 512)),
     "epsilon_end": LogUniform(0.01, 0.1),
     "epsilon_decay_fraction": Uniform(0.1, 0.8, step=0.05),
-    "buffer_size": Choice((20_000, 50_000, 100_000)),
+    "buffer_size": Choice((10_000, 20_000, 40_000)),  # the shortest training fills the largest
     "target_update": Integers(100, 5_000, log=True),
     "train_frequency": Integers(1, 16),
     "n_step": Integers(1, 5),
@@ -125,6 +125,10 @@ _MINI: Final[Ranges] = {
     "break_step": Choice((4_096, 8_192)),
     "ppo_epochs": Integers(4, 8),
 }
+_MINI_PPO2: Final[Ranges] = {
+    "batch_size": Choice((256, 512)),
+    "target_step": Choice((512, 1024, 2048)),
+}
 # A buffer that is never full would not act, and neither would a target that is never updated.
 _MINI_DDQN: Final[Ranges] = {
     "batch_size": Choice((64, 128, 256, 512)),
@@ -138,7 +142,7 @@ _LAYERS: Final = {  # the first range found counts
     ("full", 2, "ppo"): (_FULL,),
     ("full", 2, "ddqn"): (_FULL_DDQN, _FULL),
     ("mini", 1, "ppo"): (_MINI, _FULL_PHASE1, _FULL),
-    ("mini", 2, "ppo"): (_MINI, _FULL),
+    ("mini", 2, "ppo"): (_MINI_PPO2, _MINI, _FULL),
     ("mini", 2, "ddqn"): (_MINI_DDQN, _MINI, _FULL_DDQN, _FULL),
 }
 _CONSTANTS: Final = {

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cappuccino_assets.agents.actions import ActionSpace
-from cappuccino_assets.agents.ddqn import DDQNAgent, DDQNConfig, double_q_target
+from cappuccino_assets.agents.ddqn import DDQNAgent, DDQNBatch, DDQNConfig, double_q_target
 from cappuccino_assets.agents.random import MemberRandom
 from cappuccino_assets.errors import ConfigurationError
 
@@ -15,6 +15,63 @@ def test_the_online_network_chooses_and_the_target_network_values() -> None:
         target=torch.tensor([[[7.0, 2.0], [7.0, 2.0]]]),
     )
     assert target.tolist() == [[1.0 + 0.5 * 2.0, 1.0]]
+
+
+def _agent(**changes: float) -> DDQNAgent:
+    config = DDQNConfig(**{"net_dimension": 16, "learning_rate": 1e-2, **changes})  # type: ignore[arg-type]
+    space = ActionSpace(kind="discrete", n_symbols=1)
+    return DDQNAgent(config, observation_size=2, action_space=space, random=MemberRandom([0]))
+
+
+def _batch(*, n_step_return: float, discount: float) -> DDQNBatch:
+    random = MemberRandom([5])
+    return DDQNBatch(
+        observation=random.normal(32, 2),
+        action=random.integers(10, 32),
+        n_step_return=torch.full((1, 32), n_step_return),
+        next_observation=random.normal(32, 2),
+        discount=torch.full((1, 32), discount),
+    )
+
+
+def test_values_move_towards_the_target_networks_not_the_online_ones() -> None:
+    agent = _agent()
+    agent._target.weights[-1].zero_()
+    agent._target.biases[-1].fill_(4.0)
+    for _ in range(300):
+        diagnostics = agent.update(_batch(n_step_return=1.0, discount=0.5), progress=0.0)
+    assert abs(diagnostics["mean_value"].item() - (1.0 + 0.5 * 4.0)) < 0.1
+
+
+def test_the_target_network_catches_up_only_when_told() -> None:
+    agent = _agent()
+    batch = _batch(n_step_return=1.0, discount=0.0)
+    agent.update(batch, progress=0.0)
+    assert not torch.equal(agent._target.weights[0], agent._online.weights[0])
+    agent.copy_to_target()
+    assert torch.equal(agent._target.weights[0], agent._online.weights[0])
+
+
+@pytest.mark.parametrize(("epsilon", "share"), [(0.0, 0.0), (0.5, 0.45), (1.0, 0.9)])
+def test_a_share_epsilon_of_the_actions_is_random(epsilon: float, share: float) -> None:
+    # One random action in ten is the greedy one by chance.
+    agent = _agent()
+    observation = MemberRandom([6]).normal(20_000, 2)
+    greedy = agent._online(observation).argmax(dim=2)
+    action = agent.sample(observation, MemberRandom([7]).uniform(20_000, 2), epsilon=epsilon)
+    assert abs((action != greedy).float().mean().item() - share) < 0.015
+    assert action.min() >= 0
+    assert action.max() <= 9
+
+
+def test_the_learning_rate_falls_with_the_progress() -> None:
+    moved = []
+    for progress in (0.0, 1.0):
+        agent = _agent(max_grad_norm=1e6)
+        before = agent._online.biases[-1].detach().clone()
+        agent.update(_batch(n_step_return=9.0, discount=0.0), progress=progress)
+        moved.append((agent._online.biases[-1] - before).abs().max())
+    torch.testing.assert_close(moved[1] / moved[0], torch.tensor(0.3), rtol=0.01, atol=0.0)
 
 
 def test_epsilon_falls_from_one_and_stays() -> None:

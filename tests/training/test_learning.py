@@ -7,7 +7,13 @@ from cappuccino_assets.agents.policy import Policy
 from cappuccino_assets.agents.ppo import PPOAgent, PPOConfig
 from cappuccino_assets.agents.random import MemberRandom
 from cappuccino_assets.training.ddqn import train_ddqn
-from cappuccino_assets.training.ppo import collect_rollout, next_values, train_ppo
+from cappuccino_assets.training.ppo import (
+    Rollout,
+    collect_rollout,
+    next_values,
+    ppo_batch,
+    train_ppo,
+)
 from tests.training.toy_task import SignTask
 
 
@@ -66,3 +72,50 @@ def test_within_an_episode_the_value_reached_is_the_next_steps_value() -> None:
     assert abs(seen - value[0, 1, 1]) > 0.01
     last = agent.value(task.observe(task.state()))
     torch.testing.assert_close(reached[:, 2], last)
+
+
+def test_value_targets_are_discounted_returns_when_traces_are_whole() -> None:
+    config = PPOConfig(gamma=0.5, gae_lambda=1.0)
+    space = ActionSpace(kind="continuous", n_symbols=1)
+    agent = PPOAgent(config, observation_size=1, action_space=space, random=MemberRandom([1]))
+    task = SignTask(seeds=[1], n_envs=1)
+    row = torch.zeros(1, 2, 1)
+    rollout = Rollout(
+        observation=MemberRandom([2]).normal(2, 1, 1),
+        latent_action=row[..., None],
+        log_probability=row,
+        reward=torch.tensor([[[1.0], [3.0]]]),
+        terminated=torch.tensor([[[False], [True]]]),
+        truncated=row.bool(),
+        next_state=row[..., None],
+    )
+    batch = ppo_batch(rollout, task, agent)
+    torch.testing.assert_close(batch.value_target, torch.tensor([[1.0 + 0.5 * 3.0, 3.0]]))
+    value = agent.value(rollout.observation.flatten(1, 2))
+    torch.testing.assert_close(batch.advantage, batch.value_target - value)
+
+
+@pytest.mark.parametrize(("train_frequency", "n_updates"), [(16, 13), (4, 50)])
+def test_gradient_steps_are_counted_in_environment_steps(
+    train_frequency: int, n_updates: int
+) -> None:
+    # 256 steps in rounds of 8; the buffer holds a batch of 64 from the round on that ends with 64.
+    agent = _trained_ddqn(train_frequency=train_frequency, target_update=1000)
+    assert agent._optimiser._n_steps.item() == n_updates
+
+
+@pytest.mark.parametrize(("target_update", "is_copied"), [(256, True), (257, False)])
+def test_the_target_network_is_copied_every_so_many_steps(
+    target_update: int, is_copied: bool
+) -> None:
+    agent = _trained_ddqn(train_frequency=16, target_update=target_update)
+    same = torch.equal(agent._target.weights[0], agent._online.weights[0])
+    assert same is is_copied
+
+
+def _trained_ddqn(**changes: int) -> DDQNAgent:
+    config = DDQNConfig(net_dimension=16, batch_size=64, **changes)
+    space = ActionSpace(kind="discrete", n_symbols=1)
+    agent = DDQNAgent(config, observation_size=1, action_space=space, random=MemberRandom([1]))
+    train_ddqn(SignTask(seeds=[1], n_envs=8), agent, MemberRandom([2]), n_steps=256)
+    return agent

@@ -6,6 +6,7 @@ import pytest
 from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.tuning.distributions import (
     Choice,
+    Distribution,
     Integers,
     LogUniform,
     OneMinusLogUniform,
@@ -126,14 +127,14 @@ def test_what_mini_narrows() -> None:
     phase1 = space_of("mini", 1, "ppo")
 
     assert ppo["net_dimension"] == ddqn["net_dimension"] == Choice((64, 96, 128))
-    assert ppo["batch_size"] == Choice((256, 512, 1024, 2048))
+    assert ppo["batch_size"] == Choice((256, 512))
+    assert ppo["target_step"] == Choice((512, 1024, 2048))
     assert ppo["ppo_epochs"] == Integers(4, 8)
     assert {constant.name: constant.value for constant in phase1.constants} == {
         "break_step": 8_192,
         "target_step": 2_048,
     }
-    # A buffer that never fills up would be searched in vain.
-    assert max(ddqn["buffer_size"].values) < min(ddqn["break_step"].values)
+    assert ddqn["buffer_size"] == Choice((1_000, 2_000, 4_000))
 
 
 def test_a_digest_tells_two_spaces_apart() -> None:
@@ -166,3 +167,20 @@ def test_a_parameter_says_what_consumes_it() -> None:
     )
 
     assert lookback in space_of("full", 2, "ppo").parameters
+
+
+@pytest.mark.parametrize("profile", ["mini", "full"])
+def test_no_batch_is_capped_and_no_buffer_stays_empty(profile: str) -> None:
+    """What one parameter allows, another must not make ineffective."""
+    ppo = {p.name: p.distribution for p in space_of(profile, 2, "ppo").parameters}
+    ddqn = {p.name: p.distribution for p in space_of(profile, 2, "ddqn").parameters}
+
+    assert max(_values(ppo["batch_size"])) <= min(_values(ppo["target_step"]))
+    assert max(_values(ddqn["buffer_size"])) <= min(_values(ddqn["break_step"]))
+
+
+def _values(distribution: Distribution) -> tuple[int, ...]:
+    if isinstance(distribution, Choice):
+        return tuple(map(int, distribution.values))
+    assert isinstance(distribution, Integers)
+    return (distribution.low, distribution.high)
