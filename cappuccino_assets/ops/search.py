@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMBINATIONS_KEY: Final = dg.AssetKey("phase1_combinations")
 _AFTER: Final = {"after": dg.In(dg.Nothing)}
 _NOTHING: Final = dg.Out(dg.Nothing)
+_STATES: Final = ("COMPLETE", "PRUNED", "FAIL")
 
 
 class PhaseConfig(dg.Config):
@@ -71,13 +72,13 @@ def collect_trials(
     from cappuccino_assets.ops.phases import collect, phase_plans
 
     trials = collect(warehouse, phase_plans(search, warehouse, config.phase))
-    scores = [trial["score"] for trial in trials if trial["state"] == "COMPLETE"]
+    rows = study_rows(trials)
     context.add_output_metadata(
         {
-            "studies": table(study_rows(trials)),
-            "n_complete": len(scores),
-            "n_failed": sum(trial["state"] == "FAIL" for trial in trials),
-            "best_score": max(scores),
+            "studies": table(rows),
+            "n_complete": sum(row["COMPLETE"] for row in rows),
+            "n_failed": sum(row["FAIL"] for row in rows),
+            "best_score": max(row["best_score"] for row in rows),
         }
     )
 
@@ -99,10 +100,12 @@ def study_rows(trials: Iterable[Json]) -> list[Json]:
     """Count trials by study and state, with the best score of each."""
     rows: dict[str, Json] = {}
     for trial in trials:
-        row = rows.setdefault(trial["study_name"], {"study_name": trial["study_name"]})
-        row[trial["state"]] = row.get(trial["state"], 0) + 1
+        empty = {"study_name": trial["study_name"], **dict.fromkeys(_STATES, 0), "best_score": None}
+        row = rows.setdefault(trial["study_name"], empty)
+        row[trial["state"]] += 1
         if trial["state"] == "COMPLETE":
-            row["best_score"] = max(trial["score"], row.get("best_score", trial["score"]))
+            best = row["best_score"]
+            row["best_score"] = trial["score"] if best is None else max(trial["score"], best)
     return list(rows.values())
 
 
