@@ -30,8 +30,8 @@ def unfinished_splits(
 def require_agreement(search: SearchResource, warehouse: WarehouseResource) -> int:
     """Compare the campaign's trials in the database with those in the studies.
 
-    While a search runs, its studies may be ahead of the database, but they never differ. Nothing may
-    be missing of a study that the database shows as finished, nor of a finished campaign.
+    While a search runs, its studies may be ahead of the database, but they never differ. Nothing
+    may be missing of a study that the database shows as finished, nor of a finished campaign.
 
     Returns:
         Number of trials in the database.
