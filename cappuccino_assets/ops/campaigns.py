@@ -7,6 +7,7 @@ from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.market.bars import Bars
 from cappuccino_assets.market.intervals import Interval
 from cappuccino_assets.resources import SearchResource
+from cappuccino_assets.storage.locks import hold_until_exit
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.tuning.campaign import Campaign, continued_or_new, new_campaign
 from cappuccino_assets.types import Json
@@ -30,7 +31,13 @@ def begin_campaign(
     Raises:
         CampaignMismatchError: If the name is taken by a campaign that differs.
         ConfigurationError: If the profile needs bars of an interval that is not there.
+        WarehouseError: If another process searches in this warehouse.
     """
+    hold_until_exit(
+        warehouse.layout.search_lock,
+        refusal=f"Another search is under way in {warehouse.layout.root}: wait for its end, "
+        "or choose another CAPPUCCINO_WAREHOUSE.",
+    )
     settings = search.settings
     asked = new_campaign(
         name=settings.study,
@@ -61,15 +68,21 @@ def history_end(search: SearchResource, warehouse: Warehouse) -> datetime | None
 
 
 def current_campaign(search: SearchResource, warehouse: Warehouse) -> Campaign:
-    """Find the campaign of this run: the one that it names, else the active one.
+    """Find the active campaign, which everything but the first step of a run works on.
 
     Raises:
-        WarehouseError: If there is none.
+        WarehouseError: If there is none, or this run was told to work on another.
     """
-    known = _known(warehouse, search.settings.study)
+    known = warehouse.active_campaign()
     if known is None:
         raise WarehouseError("No campaign was begun: materialise `raw_bars` first.")
-    return Campaign.from_json(known["definition"])
+    campaign = Campaign.from_json(known["definition"])
+    if search.study not in (None, campaign.name):
+        raise WarehouseError(
+            f"The active campaign is {campaign.name}, not {search.study}: "
+            "materialise `raw_bars` first."
+        )
+    return campaign
 
 
 def finish_campaign(warehouse: Warehouse, campaign: Campaign) -> None:

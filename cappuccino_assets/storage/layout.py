@@ -26,6 +26,11 @@ class WarehouseLayout:
         return self.root / "studies.db"
 
     @property
+    def search_lock(self) -> Path:
+        """Held by the process whose search is under way."""
+        return self.root / ".search.lock"
+
+    @property
     def trials(self) -> Path:
         """Results of trials, a folder per study and number."""
         return self.root / "trials"
