@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import dagster as dg
 
 from cappuccino_assets.errors import ConfigurationError
-from cappuccino_assets.settings import Settings
+from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS
+from cappuccino_assets.settings import Settings, read_settings
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.profiles import Profile, profile_named
 
@@ -85,13 +86,18 @@ def event_logger(_context: dg.InitLoggerContext) -> logging.Logger:
 
 
 def _settings(**given: Any) -> Settings:
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    return read_settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _symbols(settings: Settings) -> tuple[str, ...]:
+    return settings.symbols or DEFAULT_SYMBOLS
 
 
 def _simulated(settings: Settings, budget: Profile, *, n_days: int) -> "BarSource":
     from cappuccino_assets.market.sources.simulated import Regime, SimulatedSource
 
     return SimulatedSource(
+        symbols=_symbols(settings),
         regime=Regime(settings.regime),
         seed=settings.seed,
         interval=budget.intervals[0],
@@ -104,7 +110,7 @@ def _files(settings: Settings) -> "BarSource":
 
     if settings.bars is None:
         raise ConfigurationError("The source `files` needs a file: --bars or CAPPUCCINO_BARS.")
-    return FileSource(path=settings.bars)
+    return FileSource(path=settings.bars, symbols=_symbols(settings))
 
 
 def _alpaca(
@@ -117,6 +123,7 @@ def _alpaca(
     keys = (settings.alpaca_api_key, settings.alpaca_secret_key)
     api_key, secret_key = (key.get_secret_value() if key else None for key in keys)
     return AlpacaSource(
+        symbols=_symbols(settings),
         start=midnight - timedelta(days=n_days),
         end=end,
         interval=budget.intervals[0],

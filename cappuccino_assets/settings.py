@@ -1,13 +1,23 @@
 """Deployment settings: the only place that reads the environment."""
 
+import json
+import os
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cappuccino_assets.errors import ConfigurationError
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
+_PREFIX: Final = "CAPPUCCINO_"
+_SYMBOL: Final = re.compile(r"[A-Z0-9]+/[A-Z0-9]+")
 
 
 class Settings(BaseSettings):
@@ -17,7 +27,7 @@ class Settings(BaseSettings):
     `CAPPUCCINO_`, for example `CAPPUCCINO_WAREHOUSE`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CAPPUCCINO_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
     warehouse: Path = Field(
         default=REPOSITORY_ROOT / "warehouse",
@@ -25,6 +35,9 @@ class Settings(BaseSettings):
     )
     source: Literal["simulated", "files", "alpaca"] = "simulated"
     bars: Path | None = Field(default=None, description="File of bars, for the source `files`.")
+    symbols: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        default=None, description="Traded pairs, in order; the seven of the market where None."
+    )
     profile: Literal["mini", "full"] = "mini"
     study: str | None = Field(default=None, description="Campaign to start or to continue.")
     seed: int = Field(default=0, ge=0)
@@ -45,8 +58,63 @@ class Settings(BaseSettings):
         """Read paths from the working directory of now, whatever it is later."""
         return None if path is None else path.expanduser().resolve()
 
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """Read a list from JSON, or from text with commas."""
+        if not isinstance(value, str):
+            return value
+        return json.loads(value) if value.startswith("[") else re.split(r"\s*,\s*", value.strip())
+
+    @field_validator("symbols")
+    @classmethod
+    def _distinct(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if symbols is None:
+            return None
+        if not symbols or len(set(symbols)) != len(symbols):
+            raise ValueError("Symbols must be distinct, and at least one")
+        if wrong := [each for each in symbols if not _SYMBOL.fullmatch(each)]:
+            raise ValueError(f"A symbol looks like BTC/USD, {wrong[0]!r} does not")
+        return symbols
+
+    @field_validator("schedule_timezone")
+    @classmethod
+    def _known(cls, timezone: str) -> str:
+        if timezone not in available_timezones():
+            raise ValueError("No time zone has this name; one looks like Europe/Berlin")
+        return timezone
+
+
+def read_settings(**given: Any) -> Settings:
+    """Read the settings, but for those that are given.
+
+    Raises:
+        ConfigurationError: Names each setting that cannot be used, one a line.
+    """
+    _refuse_unknown(os.environ)
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False)
+        raise ConfigurationError("\n".join(_fault(each, given) for each in faults)) from error
+
 
 @cache
 def current_settings() -> Settings:
     """Read the settings once per process."""
-    return Settings()
+    return read_settings()
+
+
+def _refuse_unknown(variables: Iterable[str]) -> None:
+    known = [_PREFIX + name.upper() for name in Settings.model_fields]
+    for name in sorted(variables):
+        if name.upper().startswith(_PREFIX) and name.upper() not in known:
+            nearest = get_close_matches(name.upper(), known, n=1, cutoff=0)
+            raise ConfigurationError(f"{name}: No setting has this name. Is it {nearest[0]}?")
+
+
+def _fault(error: Any, given: dict[str, Any]) -> str:
+    name = str(error["loc"][0])
+    rule = error["msg"].removeprefix("Value error, ")
+    variable = name if name in given else _PREFIX + name.upper()
+    return f"{variable}: {rule}, but got {error['input']!r}."

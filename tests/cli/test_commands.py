@@ -84,5 +84,5 @@ def test_incident_48_a_setting_that_cannot_be_is_one_message(cappuccino, monkeyp
     monkeypatch.setenv("CAPPUCCINO_WORKERS", "many")
     code, _, err = cappuccino("status")
     assert code == 1
-    assert "workers" in err
+    assert "CAPPUCCINO_WORKERS" in err
     assert "Traceback" not in err
