@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -204,3 +205,21 @@ def test_the_other_door_gives_the_same_scores(home, answer, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert other.scores() == home.scores()
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_continued_to_its_manifest(tmp_path):
+    home = Home(tmp_path)
+    first = home.layout.trial("winter/phase1_5d_1h", 0)
+    with subprocess.Popen(
+        [COMMAND, *RUN], cwd=tmp_path, env=home.environment, stdout=subprocess.DEVNULL
+    ) as run:
+        while not first.exists():
+            assert run.poll() is None, "the run ended before it could be killed"
+            time.sleep(0.05)
+        run.kill()
+    answer = home.cappuccino(*RUN)
+    assert {each["n_complete"] for each in answer["studies"]} == {5}
+    assert {each["n_running"] for each in answer["studies"]} == {0}
+    assert sum(each["n_failed"] for each in answer["studies"]) == 1
+    assert read_manifest(home.layout.manifest).generation == 1
