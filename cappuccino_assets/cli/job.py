@@ -8,12 +8,14 @@ from dagster._core.errors import (
     DagsterAssetCheckFailedError,
     DagsterExecutionInterruptedError,
 )
+from sqlalchemy.exc import DatabaseError
 
 from cappuccino_assets.cli.instance import open_instance
 from cappuccino_assets.cli.progress import job_progress
-from cappuccino_assets.errors import CheckFailedError, InterruptedRunError
+from cappuccino_assets.errors import CheckFailedError, InterruptedRunError, WarehouseError
 from cappuccino_assets.reports.standing import campaign_standing
 from cappuccino_assets.resources import EVENT_LOGGER_KEY, WarehouseResource
+from cappuccino_assets.settings import REPOSITORY_ROOT, current_settings
 from cappuccino_assets.types import Json
 
 _DEFINITIONS: Final = "cappuccino_assets.definitions"
@@ -33,14 +35,21 @@ def run_job(name: str, search: Json) -> Json:
         CappuccinoError: What went wrong in a step.
         CheckFailedError: If a blocking check did not pass.
         InterruptedRunError: If it was interrupted.
+        WarehouseError: If the history of runs, or the studies, cannot be written.
     """
     job = ReconstructableRepository.for_module(_DEFINITIONS, "defs").get_reconstructable_job(name)
     config = {"loggers": {EVENT_LOGGER_KEY: {}}, "resources": {"search": {"config": search}}}
-    with open_instance() as instance, job_progress():
-        try:
+    try:
+        with open_instance() as instance, job_progress():
             dg.execute_job(job, instance=instance, run_config=config, raise_on_error=True)
-        except DagsterAssetCheckFailedError as error:
-            raise CheckFailedError(str(error)) from error
-        except (KeyboardInterrupt, DagsterExecutionInterruptedError) as error:
-            raise InterruptedRunError("Interrupted. The same command continues.") from error
+    except DagsterAssetCheckFailedError as error:
+        raise CheckFailedError(str(error)) from error
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError) as error:
+        raise InterruptedRunError("Interrupted. The same command continues.") from error
+    except DatabaseError as error:
+        raise WarehouseError(
+            f"The databases of runs and studies cannot be used: {error.orig}. See that the disks "
+            f"of {REPOSITORY_ROOT} and {current_settings().warehouse} have room and can be "
+            "written; then run the same command again."
+        ) from error
     return campaign_standing(WarehouseResource().database, search.get("study"))

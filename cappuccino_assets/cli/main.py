@@ -3,9 +3,10 @@
 import sys
 from typing import Final
 
+import click
 import typer
-from pydantic import ValidationError
 
+from cappuccino_assets.cli.faults import file_fault
 from cappuccino_assets.cli.output import print_error
 from cappuccino_assets.cli.run import run
 from cappuccino_assets.cli.status import status
@@ -27,8 +28,18 @@ app.command()(vin)
 
 def main() -> None:
     """Run the command line; what is known to go wrong is one message and exit code 1."""
+    as_json = "--json" in sys.argv
     try:
-        app()
-    except (CappuccinoError, ValidationError) as error:
-        print_error(error, as_json="--json" in sys.argv)
-        sys.exit(FAILURE)
+        sys.exit(app(standalone_mode=not as_json) or 0)
+    except CappuccinoError as error:
+        print_error(type(error).__name__, str(error), as_json=as_json)
+    except OSError as error:
+        print_error(type(error).__name__, file_fault(error), as_json=as_json)
+    except click.UsageError as error:
+        print_error(type(error).__name__, error.format_message(), as_json=as_json)
+        sys.exit(error.exit_code)
+    sys.exit(FAILURE)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,10 +4,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from cappuccino_assets.cli.output import AsJson, print_json
+from cappuccino_assets.cli.output import AsJson, answer_console, print_json
 from cappuccino_assets.settings import current_settings
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.types import Json
@@ -25,10 +24,11 @@ def vin(
     if as_json:
         print_json({"vin": code, "fields": fields, "archive_entry": entry})
         return
-    table = Table("field", "value", title=code)
+    table = Table("field", "value")
     for name, value in fields.items():
         table.add_row(name, "-" if value is None else str(value))
-    console = Console(highlight=False)
+    console = answer_console()
+    console.print(code, soft_wrap=True)
     console.print(table)
     console.print(_standing(entry), soft_wrap=True)
 

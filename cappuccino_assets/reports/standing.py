@@ -1,5 +1,6 @@
 """How a campaign stands: its outcome, and what it is worth, in plain words."""
 
+from datetime import datetime
 from pathlib import Path
 
 from cappuccino_assets.errors import WarehouseError
@@ -31,7 +32,7 @@ def campaign_standing(warehouse: Warehouse, name: str | None = None) -> Json:
     archive = warehouse.query("campaign_archive", {"campaign": name}).to_dicts()
     _mark_idle(warehouse, name, [winner or {}, *(comparison or {}).get("results", {}).values()])
     return {
-        "campaign": row["definition"] | {"completed_at": row["completed_at"]},
+        "campaign": row["definition"] | {"completed_at": _iso(row["completed_at"])},
         "studies": studies,
         "phase1_winner": winner,
         "phase2_comparison": comparison,
@@ -80,6 +81,10 @@ def _mark_idle(warehouse: Warehouse, campaign: str, results: list[Json]) -> None
     for result in results:
         if result:
             result["no_trades"] = (result["study_name"], result["best_trial_number"]) in idle
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time and time.isoformat()
 
 
 def _of_campaign(path: Path, campaign: str) -> Json | None:
