@@ -8,6 +8,7 @@ from dagster._core.errors import (
     DagsterAssetCheckFailedError,
     DagsterExecutionInterruptedError,
 )
+from dagster._core.execution.execution_result import ExecutionResult
 from sqlalchemy.exc import DatabaseError
 
 from cappuccino_assets.cli.instance import open_instance
@@ -29,7 +30,7 @@ def run_job(name: str, search: Json) -> Json:
         search: Fields of the resource `search` that differ from the settings.
 
     Returns:
-        Standing of the campaign that was worked on.
+        Standing of the campaign that was worked on, and the gaps in its bars.
 
     Raises:
         CappuccinoError: What went wrong in a step.
@@ -41,7 +42,8 @@ def run_job(name: str, search: Json) -> Json:
     config = {"loggers": {EVENT_LOGGER_KEY: {}}, "resources": {"search": {"config": search}}}
     try:
         with open_instance() as instance, job_progress():
-            dg.execute_job(job, instance=instance, run_config=config, raise_on_error=True)
+            result = dg.execute_job(job, instance=instance, run_config=config, raise_on_error=True)
+            gaps = gaps_of(result)
     except DagsterAssetCheckFailedError as error:
         raise CheckFailedError(str(error)) from error
     except (KeyboardInterrupt, DagsterExecutionInterruptedError) as error:
@@ -52,4 +54,16 @@ def run_job(name: str, search: Json) -> Json:
             f"of {REPOSITORY_ROOT} and {current_settings().warehouse} have room and can be "
             "written; then run the same command again."
         ) from error
-    return campaign_standing(WarehouseResource().database, search.get("study"))
+    return campaign_standing(WarehouseResource().database, search.get("study")) | {"gaps": gaps}
+
+
+def gaps_of(result: ExecutionResult) -> list[Json]:
+    """Collect what is missing of the bars that a run has stored, one row per symbol."""
+    events = result.asset_materializations_for_node("raw_bars")
+    tables = [event.metadata["gaps"] for event in events]
+    return [
+        dict(record.data)
+        for table in tables
+        if isinstance(table, dg.TableMetadataValue)
+        for record in table.records
+    ]

@@ -29,7 +29,8 @@ def print_status(standing: Json, console: Console | None = None) -> None:
     console.print(f"{campaign['source']}, profile {campaign['profile']}", soft_wrap=True)
     console.print(f"begun {campaign['started_at'][:16]} UTC", soft_wrap=True)
     console.print(f"finished {finished[:16]} UTC" if finished else "not finished")
-    console.print(_studies(standing["studies"]))
+    if standing["studies"]:
+        console.print(_studies(standing["studies"]))
     _print_outcome(console, standing)
 
 
@@ -107,7 +108,7 @@ def _short(study_name: str) -> str:
 
 def _table(title: str, rows: Sequence[dict[str, str]]) -> Table:
     """Lay rows out: what is empty is left out, texts fold, and numbers stay whole."""
-    names = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
+    names = [name for name in rows[0] if any(row[name] for row in rows)]
     headers = [Column(name, no_wrap=name not in _TEXTS, overflow="fold") for name in names]
     table = Table(*headers, title=title, title_justify="left")
     for row in rows:

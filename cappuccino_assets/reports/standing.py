@@ -84,7 +84,7 @@ def _mark_idle(warehouse: Warehouse, campaign: str, results: list[Json]) -> None
 
 
 def _iso(time: datetime | None) -> str | None:
-    return time and time.isoformat()
+    return None if time is None else time.isoformat()
 
 
 def _of_campaign(path: Path, campaign: str) -> Json | None:

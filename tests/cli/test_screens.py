@@ -94,6 +94,12 @@ def test_the_status_says_when_a_campaign_began_and_ended():
     assert "finished 2026-02-14T09:08 UTC" in text
 
 
+def test_a_campaign_without_a_study_has_no_table():
+    begun = standing() | {"studies": [], "archive": []}
+    begun |= {"phase1_winner": None, "phase2_comparison": None, "ensemble": None}
+    assert "┃" not in page(print_status, begun, width=80)
+
+
 def test_what_is_not_a_terminal_is_wide_enough(capsys):
     assert not answer_console().is_terminal
     assert answer_console().width == 200
