@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cappuccino_assets.errors import HistoryTooShortError
+from cappuccino_assets.errors import TrialFailedError
 from cappuccino_assets.features.blocks import Block
 from cappuccino_assets.types import BoolArray, IntArray
 
@@ -27,7 +27,7 @@ class StartTable:
 
     Raises:
         ValueError: If `min_bars` leaves no bar to trade in, or a block ends beyond the rows.
-        HistoryTooShortError: If a member has no start at all.
+        TrialFailedError: If a member has no start at all.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class StartTable:
         for member, (start, _) in enumerate(pairs):
             if not len(start):
                 n_bars = sum(block.n_bars for block in blocks[member])
-                raise HistoryTooShortError(
-                    f"No episode can start in the training blocks of member {member}",
-                    n_bars=n_bars,
-                    n_required=max(n_bars + 1, lookback - 1 + min_bars),
+                raise TrialFailedError(
+                    f"No episode of member {member} can start: none of its {n_bars} training "
+                    f"rows can be traded, ends {lookback} bars of one segment, and is the first "
+                    f"of {min_bars} rows in its block and segment."
                 )
         self.count = torch.tensor([len(start) for start, _ in pairs], device=device)
         self.start = _padded([start for start, _ in pairs], device)

@@ -10,7 +10,7 @@ from torch import Tensor
 from cappuccino_assets.envs.environment import TradingEnvironment
 from cappuccino_assets.envs.market import MarketTensors
 from cappuccino_assets.envs.reward import RewardConfig
-from cappuccino_assets.errors import HistoryTooShortError
+from cappuccino_assets.errors import TrialFailedError
 from cappuccino_assets.evaluation.actors import Actor
 from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.arrays import FeatureArrays
@@ -76,7 +76,7 @@ def backtest(
         For each member the results of its blocks, in order.
 
     Raises:
-        HistoryTooShortError: If a group of a member has no bar that could be traded through.
+        TrialFailedError: If a group of a member has no bar that could be traded through.
     """
     trimmed = [_trimmed(each, arrays, lookback) for each in blocks]
     environment = TradingEnvironment(
@@ -144,10 +144,10 @@ def _trimmed(
         if starts.size:
             kept.append((group, Block(start=block.start + int(starts[0]), stop=block.stop)))
     for group in {group for group, _ in blocks} - {group for group, _ in kept}:
-        raise HistoryTooShortError(
-            f"Nothing can be traded in test group {group}",
-            n_bars=sum(block.n_bars for tested, block in blocks if tested == group),
-            n_required=lookback + 1,
+        n_bars = sum(block.n_bars for tested, block in blocks if tested == group)
+        raise TrialFailedError(
+            f"Nothing can be traded in test group {group}: none of its {n_bars} rows can be "
+            f"traded, ends {lookback} bars of one segment, and has a row after it in its block."
         )
     return kept
 

@@ -80,7 +80,7 @@ def _half_sharpe_ratios(returns: FloatArray, n_blocks: int) -> FloatArray:
     mean_square = chosen @ np.add.reduceat(np.square(returns), edges[:-1]) / n
     variance = mean_square - np.square(mean)
     _require_variance(variance, mean_square)
-    sharpe_ratios: FloatArray = mean / np.sqrt(variance * n / (n - 1))
+    sharpe_ratios: FloatArray = mean / np.sqrt(variance)  # ddof 0 or 1 is all one in a rank
     return sharpe_ratios
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from cappuccino_assets.envs.market import MarketTensors
-from cappuccino_assets.errors import ConfigurationError, HistoryTooShortError
+from cappuccino_assets.errors import ConfigurationError, TrialFailedError
 from cappuccino_assets.evaluation.actors import Actor, CycleHolder, RandomActor, SideBySide
 from cappuccino_assets.evaluation.backtest import BlockResult, backtest
 from cappuccino_assets.evaluation.baselines import (
@@ -145,8 +145,12 @@ def test_a_block_begins_where_it_can_be_traded_and_a_lookback_be_seen() -> None:
 def test_a_group_that_cannot_be_traded_is_refused() -> None:
     arrays = arrays_of(np.full((40, 2), 5.0))
 
-    with pytest.raises(HistoryTooShortError, match="test group 3"):
+    with pytest.raises(TrialFailedError, match="test group 3: none of its 4 rows"):
         run(arrays, cash(2), rows(0, 20), rows(0, 4, 3), lookback=6)
+    unobserved = arrays_of(np.full((40, 2), 5.0), observed=np.zeros((40, 2), dtype=bool))
+    with pytest.raises(TrialFailedError, match="none of its 30 rows can be traded") as shut:
+        run(unobserved, cash(2), rows(0, 20, 1), rows(25, 35, 1))
+    assert "needed" not in str(shut.value)  # more bars like these would change nothing
 
 
 def test_chance_trades_as_much_as_the_agent_did() -> None:
