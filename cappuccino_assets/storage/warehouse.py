@@ -47,6 +47,8 @@ class Warehouse:
         """
         path = self.layout.writer_database
         with exclusive(self.layout.writer_lock, timeout_s=self._lock_timeout_s):
+            if self.layout.database.is_file() and not path.exists():  # a copy without dot folders
+                copy_file(self.layout.database, path)
             with _opened(path, read_only=False) as connection:
                 connection.execute(_statement("schema"))
                 connection.begin()

@@ -276,6 +276,13 @@ def test_a_commit_that_was_not_published_comes_with_the_next_one(warehouse):
     assert len(rows(warehouse, "trials")) == 1
 
 
+def test_a_warehouse_copied_without_its_writer_file_keeps_its_rows(warehouse):
+    warehouse.ingest([trial(0, 0.1)], [], [])
+    warehouse.layout.writer_database.unlink()
+    warehouse.ingest([trial(1, 0.2)], [], [])
+    assert [row["number"] for row in rows(warehouse, "trials")] == [0, 1]
+
+
 def test_the_published_file_holds_what_was_in_the_log(warehouse):
     warehouse.ingest([trial(number, 0.1) for number in range(2000)], [], [])
     with duckdb.connect(warehouse.layout.database, read_only=True) as connection:
