@@ -16,7 +16,10 @@ from cappuccino_assets.errors import ManifestError
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.blocks import Block
 from cappuccino_assets.live.manifest import Manifest, Member, market_contract, read_manifest
+from cappuccino_assets.registry.entries import vin_of
+from cappuccino_assets.registry.grading import grade
 from cappuccino_assets.registry.models import Model, read_model
+from cappuccino_assets.registry.vin import parse
 from cappuccino_assets.types import FloatArray
 
 
@@ -129,7 +132,26 @@ def _load(folder: Path, manifest: Manifest, member: Member) -> Model:
     market = market_contract(model.contract, model.config)
     if market.hash != manifest.market_contract_hash:
         raise ManifestError(f"{member.vin} is made for another market than the ensemble: {market}.")
+    _require_stated(f"The interval of {member.vin}", market.interval, manifest.interval)
+    _require_stated(f"The timeframe of {member.vin}", market.timeframe, manifest.timeframe)
+    stop = model.config.rules.trailing_stop_pct
+    _require_stated(f"The trailing stop of {member.vin}", stop, member.trailing_stop_pct)
+    _require_stated("The code of a member", _vin(member, model), member.vin)
     return model
+
+
+def _vin(member: Member, model: Model) -> str:
+    return vin_of(
+        model.config,
+        sha256=model.sha256,
+        grade=grade(member.score),
+        completed_at=f"{parse(member.vin).date}T00:00:00+00:00",
+    )
+
+
+def _require_stated(name: str, found: str | float, stated: str | float) -> None:
+    if found != stated:
+        raise ManifestError(f"{name} is {found}, but the manifest says {stated}.")
 
 
 def _window(arrays: FeatureArrays, row: int, lookback: int) -> FeatureArrays:

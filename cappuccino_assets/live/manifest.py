@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final, Literal, TypeVar
 
 from cappuccino_assets.errors import IntegrityError, ManifestError, VinError
@@ -16,6 +17,13 @@ from cappuccino_assets.tuning.config import TrialConfig
 from cappuccino_assets.types import Json
 
 _SHA256: Final = re.compile("[0-9a-f]{64}")
+_KINDS: Final[dict[Any, tuple[type, ...]]] = {
+    str: (str,),
+    int: (int,),
+    float: (float, int),
+    bool: (bool,),
+    int | None: (int, NoneType),
+}
 _Loaded = TypeVar("_Loaded", "Member", "Manifest")
 
 
@@ -63,10 +71,12 @@ class Member:
     gated: bool
 
     def __post_init__(self) -> None:
+        _require_types(self)
         for name in ("sha256", "contract_hash", "hyperparams_sha256"):
             _require(bool(_SHA256.fullmatch(getattr(self, name))), f"{name} is no SHA-256")
         _require(self.path == member_path(self.sha256), f"{self.path!r} is no member's folder")
         _require(parse(self.vin).serial == self.sha256[:6], f"{self.vin} names other weights")
+        _require(self.trial_number >= 0, f"no trial has the number {self.trial_number}")
         _require(isfinite(self.score), f"the score {self.score} is not finite")
         _require(0 <= self.trailing_stop_pct < 1, "the trailing stop must be in [0, 1)")
 
@@ -100,8 +110,14 @@ class Manifest:
     admission: Literal["paper", "gated"] = "paper"
 
     def __post_init__(self) -> None:
+        _require_types(self)
+        _require(self.interval in set(Interval), f"unknown interval {self.interval!r}")
+        _require(self.timeframe in set(Timeframe), f"unknown timeframe {self.timeframe!r}")
         _require(self.generation > (self.previous_generation or 0), "generations must count up")
         _require(len(self.members) > 0, "an ensemble needs a member")
+        for member in self.members:
+            of_campaign = member.study_name.startswith(f"{self.study_name}/")
+            _require(of_campaign, f"{member.study_name!r} is no study of {self.study_name!r}")
         identities = {(member.study_name, member.trial_number) for member in self.members}
         _require(len(identities) == len(self.members), "a trial can be a member only once")
         _require(self.aggregation == "mean", f"unknown aggregation {self.aggregation!r}")
@@ -115,22 +131,25 @@ class Manifest:
         return [member.score for member in self.members]
 
     def to_json(self) -> Json:
-        """Describe it as stored, with the best, mean and worst score."""
-        return asdict(self) | self._summary()
+        """Describe it as stored, with the best, mean and worst score, and a digest of it all."""
+        content = asdict(self) | self._summary()
+        return content | {"digest": _digest(content)}
 
     @classmethod
     def from_json(cls, value: Json) -> "Manifest":
         """Read what `to_json` wrote.
 
         Raises:
-            ManifestError: If a key is missing or unknown, or a value cannot be.
+            ManifestError: If a key is missing or unknown, a value cannot be, or one was edited.
         """
         _require(isinstance(value, dict), "it is no JSON object")
         summary = {name: value.get(name) for name in ("best_value", "mean_value", "worst_value")}
-        stated = {name: each for name, each in value.items() if name not in summary}
+        stated = {n: v for n, v in value.items() if n not in summary and n != "digest"}
         members = tuple(_load(Member, member) for member in _list(value.get("members")))
         manifest = _load(Manifest, stated | {"members": members})
         _require(manifest._summary() == summary, "the values are not those of the members")
+        content = {name: each for name, each in value.items() if name != "digest"}
+        _require(value.get("digest") == _digest(content), "its digest is not that of its content")
         return manifest
 
     def _summary(self) -> Json:
@@ -170,6 +189,10 @@ def read_manifest(path: Path) -> Manifest:
         raise ManifestError(f"{path}: {error}") from error
 
 
+def _digest(content: Json) -> str:
+    return sha256_of(canonical_json(content).encode())
+
+
 def _timeframe(interval: Interval, cycle_bars: int | None) -> str:
     for timeframe in Timeframe:
         if timeframe.bars(interval) == cycle_bars:
@@ -187,6 +210,13 @@ def _load(kind: type[_Loaded], value: Any) -> _Loaded:
         return kind(**value)
     except (TypeError, VinError) as error:
         raise ManifestError(f"A manifest is refused: {error}.") from error
+
+
+def _require_types(value: Member | Manifest) -> None:
+    for field in fields(value):
+        given, kinds = getattr(value, field.name), _KINDS.get(field.type)
+        if kinds is not None:
+            _require(type(given) in kinds, f"{field.name} cannot be {given!r}")
 
 
 def _list(value: Any) -> Sequence[Any]:

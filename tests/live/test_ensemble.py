@@ -13,7 +13,7 @@ from cappuccino_assets.features.contract import Layout, market_contract
 from cappuccino_assets.live.ensemble import Ensemble
 from cappuccino_assets.live.publish import publish_manifest
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS, Interval
-from cappuccino_assets.storage.files import read_json, write_json
+from cappuccino_assets.storage.files import canonical_json, read_json, sha256_of, write_json
 from tests.registry.trials import MARKET, leave_trial, leave_trials, model_contract, trial_config
 
 ACCOUNT = np.array([0.3, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
@@ -48,6 +48,17 @@ def load(warehouse):
         return Ensemble.load(warehouse.layout.manifest)
 
     return publish_and_load
+
+
+def restate(path, member=None, **changes):
+    """Publish other statements than the models', with a digest that fits them."""
+    content = read_json(path) | changes
+    del content["digest"]
+    if member is not None:
+        content["members"][0] |= member
+        score = content["members"][0]["score"]
+        content |= {"best_value": score, "mean_value": score, "worst_value": score}
+    write_json(path, content | {"digest": sha256_of(canonical_json(content).encode())})
 
 
 def action_of(model, row, account=ACCOUNT, cycle_left=0.5):
@@ -228,9 +239,51 @@ def test_a_changed_contract_or_configuration_is_refused(warehouse, load):
 def test_a_member_of_another_market_is_refused(warehouse, load):
     leave_trials(warehouse, [0.5])
     load()
-    manifest = read_json(warehouse.layout.manifest) | {"market_contract_hash": "ab" * 32}
-    write_json(warehouse.layout.manifest, manifest)
+    restate(warehouse.layout.manifest, market_contract_hash="ab" * 32)
     with pytest.raises(ManifestError, match="another market than the ensemble"):
+        Ensemble.load(warehouse.layout.manifest)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"interval": "5m"}, "The interval of PPO-.* is 1h, but the manifest says 5m"),
+        ({"timeframe": "14d"}, "The timeframe of PPO-.* is 7d, but the manifest says 14d"),
+    ],
+)
+def test_incident_32_a_manifest_of_another_interval_is_refused(warehouse, load, changes, fault):
+    leave_trials(warehouse, [0.5])
+    load()
+    restate(warehouse.layout.manifest, **changes)
+    with pytest.raises(ManifestError, match=fault):
+        Ensemble.load(warehouse.layout.manifest)
+
+
+def test_a_trailing_stop_that_is_not_the_configurations_is_refused(warehouse, load):
+    leave_trials(warehouse, [0.5], config=trial_config(trailing_stop_pct=0.15))
+    load()
+    restate(warehouse.layout.manifest, {"trailing_stop_pct": 0.0})
+    with pytest.raises(ManifestError, match=r"trailing stop of .* is 0\.15, but .* says 0\.0"):
+        Ensemble.load(warehouse.layout.manifest)
+
+
+@pytest.mark.parametrize(
+    ("stated", "other"),
+    [("-S-", "-A-"), ("N16", "N32"), ("B4K", "B8K"), ("LB2", "LB3"), ("TD20", "TD30")],
+)
+def test_incident_22_a_code_that_is_not_the_models_is_refused(warehouse, load, stated, other):
+    leave_trials(warehouse, [0.5])
+    (member,) = load().manifest.members
+    restate(warehouse.layout.manifest, {"vin": member.vin.replace(stated, other)})
+    with pytest.raises(ManifestError, match=f"code of a member is {member.vin}"):
+        Ensemble.load(warehouse.layout.manifest)
+
+
+def test_a_score_of_another_grade_than_the_code_is_refused(warehouse, load):
+    leave_trials(warehouse, [0.5])
+    load()
+    restate(warehouse.layout.manifest, {"score": 0.25})
+    with pytest.raises(ManifestError, match="code of a member is PPO-A"):
         Ensemble.load(warehouse.layout.manifest)
 
 

@@ -51,6 +51,7 @@ def test_a_manifest_reads_back(tmp_path):
         "aggregation",
         "best_value",
         "created_at",
+        "digest",
         "generation",
         "interval",
         "market_contract_hash",
@@ -79,7 +80,12 @@ def test_incident_22_a_member_carries_study_path_and_hash():
     ("changes", "fault"),
     [
         ({"generation": 1}, "generations must count up"),
-        ({"generation": "3"}, "'>' not supported"),
+        ({"generation": "3"}, "generation cannot be '3'"),
+        ({"generation": 4.5}, "generation cannot be 4.5"),
+        ({"previous_generation": True}, "previous_generation cannot be True"),
+        ({"created_at": None}, "created_at cannot be None"),
+        ({"interval": "7m"}, "unknown interval '7m'"),
+        ({"timeframe": "1h"}, "unknown timeframe '1h'"),
         ({"members": []}, "needs a member"),
         ({"members": {}}, "no list"),
         ({"members": [5]}, "'contract_hash' is missing"),
@@ -106,7 +112,13 @@ def test_a_manifest_that_cannot_be_is_refused(tmp_path, changes, fault):
         ({"hyperparams_sha256": ""}, "hyperparams_sha256 is no SHA-256"),
         ({"vin": "PPO-A-N16B4K-L2.5E5G98.5-LB2TD20-20260214-ffffff"}, "names other weights"),
         ({"vin": "PPO"}, "VIN field"),
-        ({"score": "high"}, "must be real number"),
+        ({"score": "high"}, "score cannot be 'high'"),
+        ({"vin": None}, "vin cannot be None"),
+        ({"trial_number": -1}, "no trial has the number -1"),
+        ({"trial_number": "0"}, "trial_number cannot be '0'"),
+        ({"gated": 1}, "gated cannot be 1"),
+        ({"study_name": None}, "study_name cannot be None"),
+        ({"trailing_stop_pct": "0.1"}, "trailing_stop_pct cannot be '0.1'"),
         ({"trailing_stop_pct": 1.0}, "trailing stop"),
     ],
 )
@@ -116,7 +128,52 @@ def test_a_member_that_cannot_be_is_refused(tmp_path, changes, fault):
         read_manifest(stored(tmp_path, members=[first]))
 
 
-@pytest.mark.parametrize("name", ["generation", "members", "market_contract_hash", "best_value"])
+@pytest.mark.parametrize("study_name", ["other/phase2_ppo", "c", "cc/phase2_ppo"])
+def test_incident_23_a_member_of_another_campaign_is_refused(tmp_path, study_name):
+    first = MANIFEST.to_json()["members"][0] | {"study_name": study_name}
+    with pytest.raises(ManifestError, match="is no study of 'c'"):
+        read_manifest(stored(tmp_path, members=[first]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"generation": 4},
+        {"generation": 3.0},
+        {"created_at": "2026-02-15T00:00:00+00:00"},
+        {"interval": "5m"},
+        {"timeframe": "14d"},
+        {"market_contract_hash": "cd" * 32},
+        {"previous_generation": None},
+        {"digest": None},
+        {"digest": "ab" * 32},
+    ],
+)
+def test_a_manifest_that_was_edited_is_refused(tmp_path, changes):
+    with pytest.raises(ManifestError):
+        read_manifest(stored(tmp_path, **changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trial_number": 686},
+        {"study_name": "c/phase2_ddqn"},
+        {"trailing_stop_pct": 0.0},
+        {"gated": True},
+        {"contract_hash": "00" * 32},
+        {"hyperparams_sha256": "00" * 32},
+    ],
+)
+def test_incident_22_a_manifest_with_an_edited_member_is_refused(tmp_path, changes):
+    first, *others = MANIFEST.to_json()["members"]
+    with pytest.raises(ManifestError, match="digest is not that of its content"):
+        read_manifest(stored(tmp_path, members=[first | changes, *others]))
+
+
+@pytest.mark.parametrize(
+    "name", ["digest", "generation", "members", "market_contract_hash", "best_value"]
+)
 def test_a_manifest_that_lacks_a_key_is_refused(tmp_path, name):
     value = MANIFEST.to_json()
     del value[name]
