@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -123,30 +124,33 @@ class FeatureArrays:
         """Cut out a block of rows, as views."""
         return replace(self, **{name: getattr(self, name)[block.rows] for name in ARRAY_NAMES})
 
-    def split_holdout(self, fraction: float = 0.15) -> tuple[Self, Self]:
-        """Set the last stretch of the history apart.
+    def split_at(self, time: datetime) -> tuple[Self, Self]:
+        """Part the rows whose bar has closed by a time from the others.
 
         Args:
-            fraction: Share of the rows that no search may see, in (0, 1).
+            time: With its zone; the bar that closes at this very time is the last of the first.
 
         Returns:
-            The arrays to search on, and the final hold-out.
+            The earlier rows and the later ones.
 
         Raises:
-            ValueError: If the fraction is not in (0, 1).
+            ValueError: If the time has no zone.
             HistoryTooShortError: If a part would be empty.
         """
-        if not 0 < fraction < 1:
-            raise ValueError(f"A hold-out is a fraction in (0, 1), but got {fraction=}.")
-        n_search = self.n_bars - int(self.n_bars * fraction)
-        if n_search == self.n_bars:
-            raise HistoryTooShortError(
-                f"A hold-out of {fraction:.0%} has no bar",
-                n_bars=self.n_bars,
-                n_required=int(np.ceil(1 / fraction)),
-            )
-        search = Block(start=0, stop=n_search)
-        return self.block(search), self.block(Block(start=n_search, stop=self.n_bars))
+        if time.utcoffset() is None:
+            raise ValueError(f"Rows are parted at a time with a zone, but got {time}.")
+        closed = self.open_time + self.interval.seconds <= time.timestamp()
+        n_earlier = int(closed.sum())
+        for side, n_rows in (("before", n_earlier), ("after", self.n_bars - n_earlier)):
+            if n_rows == 0:
+                raise HistoryTooShortError(
+                    f"No {self.interval} bar with features closes {side} "
+                    f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+                    n_bars=0,
+                    n_required=1,
+                )
+        earlier, later = Block(start=0, stop=n_earlier), Block(start=n_earlier, stop=self.n_bars)
+        return self.block(earlier), self.block(later)
 
 
 def build_feature_arrays(

@@ -1,7 +1,7 @@
 """Begin, find and finish the campaign that a run works on."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.market.bars import Bars
@@ -26,7 +26,7 @@ def begin_campaign(
         search: What is asked for.
         warehouse: Holds the campaigns.
         source: Name of the market.
-        market: Bars by interval.
+        market: Bars by interval, the shortest first, of which the others are made.
 
     Raises:
         CampaignMismatchError: If the name is taken by a campaign that differs.
@@ -38,14 +38,15 @@ def begin_campaign(
         refusal=f"Another search is under way in {warehouse.layout.root}: wait for its end, "
         "or choose another CAPPUCCINO_WAREHOUSE.",
     )
-    settings = search.settings
+    settings, finest = search.settings, next(iter(market.values()))
     asked = new_campaign(
         name=settings.study,
         profile=settings.profile,
         seed=settings.seed,
         source=source,
-        symbols=next(iter(market.values())).symbols,
+        symbols=finest.symbols,
         dataset_digests={i: market[i].digest for i in search.budget.intervals if i in market},
+        history=_history(finest),
         now=datetime.now(UTC),
     )
     known = _known(warehouse, settings.study)
@@ -91,6 +92,11 @@ def finish_campaign(warehouse: Warehouse, campaign: Campaign) -> None:
     done = warehouse.query("n_done", {"campaign": campaign.name}).item()
     if row and row["completed_at"] is None and done >= campaign.budget.n_trials:
         warehouse.complete_campaign(campaign.name, datetime.now(UTC))
+
+
+def _history(bars: Bars) -> tuple[datetime, datetime]:
+    closed_at = bars.end + timedelta(seconds=bars.interval.seconds)
+    return bars.start.astimezone(UTC), closed_at.astimezone(UTC)
 
 
 def _known(warehouse: Warehouse, name: str | None) -> Json | None:

@@ -8,10 +8,12 @@ from typing import Any, Final, Self
 
 from cappuccino_assets.errors import CampaignMismatchError, ConfigurationError
 from cappuccino_assets.market.intervals import Interval, Timeframe
+from cappuccino_assets.tuning.holdout import holdout_start
 from cappuccino_assets.tuning.profiles import Profile, profile_named
 from cappuccino_assets.types import Json
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_TIMES: Final = ("history_from", "holdout_from", "started_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Campaign:
         source: Where its bars come from, in words.
         symbols: Traded pairs, in order.
         dataset_digests: Digest of the bars by interval, as (interval, digest) pairs.
+        history_from: Open time of its first bar, UTC.
+        holdout_from: Time from which on no trial sees anything, UTC, at every interval.
         started_at: When it was begun, UTC.
     """
 
@@ -34,6 +38,8 @@ class Campaign:
     source: str
     symbols: tuple[str, ...]
     dataset_digests: tuple[tuple[Interval, str], ...]
+    history_from: datetime
+    holdout_from: datetime
     started_at: datetime
 
     def __post_init__(self) -> None:
@@ -49,8 +55,11 @@ class Campaign:
             )
         if self.seed < 0:
             raise ConfigurationError(f"A seed is at least 0, but got {self.seed}.")
-        if self.started_at.tzinfo != UTC:
-            raise ConfigurationError(f"A campaign begins at a time in UTC: {self.started_at}.")
+        for name in _TIMES:
+            if getattr(self, name).tzinfo != UTC:
+                raise ConfigurationError(
+                    f"Times of a campaign are in UTC, but got {name}={getattr(self, name)}."
+                )
         digests = dict(self.dataset_digests)
         for interval in profile_named(self.profile).intervals:
             if interval not in digests:
@@ -98,7 +107,7 @@ class Campaign:
             "source": self.source,
             "symbols": list(self.symbols),
             "dataset_digests": {str(key): digest for key, digest in self.dataset_digests},
-            "started_at": self.started_at.isoformat(),
+            **{name: getattr(self, name).isoformat() for name in _TIMES},
         }
 
     @classmethod
@@ -112,7 +121,7 @@ class Campaign:
             source=value["source"],
             symbols=tuple(value["symbols"]),
             dataset_digests=_ordered(digests),
-            started_at=datetime.fromisoformat(value["started_at"]),
+            **{name: datetime.fromisoformat(value[name]) for name in _TIMES},
         )
 
 
@@ -124,6 +133,7 @@ def new_campaign(
     source: str,
     symbols: tuple[str, ...],
     dataset_digests: Mapping[Interval, str],
+    history: tuple[datetime, datetime],
     now: datetime,
 ) -> Campaign:
     """Begin a campaign.
@@ -135,8 +145,10 @@ def new_campaign(
         source: Where its bars come from, in words.
         symbols: Traded pairs, in order.
         dataset_digests: Digest of the bars by interval.
+        history: When the first of its bars opens and the last one closes, UTC.
         now: The time, UTC.
     """
+    fraction = profile_named(profile).holdout_fraction
     return Campaign(
         name=now.strftime("cappuccino_auto_%Y%m%d_%H%M%S") if name is None else name,
         profile=profile,
@@ -144,6 +156,8 @@ def new_campaign(
         source=source,
         symbols=symbols,
         dataset_digests=_ordered(dataset_digests),
+        history_from=history[0],
+        holdout_from=holdout_start(*history, fraction=fraction),
         started_at=now,
     )
 

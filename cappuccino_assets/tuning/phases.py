@@ -38,6 +38,8 @@ def plan_phase1(campaign: Campaign, arrays: Mapping[Interval, Path]) -> list[Stu
             seed=campaign.seed,
             fees=PHASE1_FEES,
             dataset_digest=campaign.digest(interval),
+            history_from=campaign.history_from,
+            holdout_from=campaign.holdout_from,
             arrays=arrays[interval],
         )
         for timeframe, interval in profile.combinations
@@ -67,6 +69,8 @@ def plan_phase2(campaign: Campaign, winner: Json, arrays: Path) -> list[StudyPla
             seed=campaign.seed,
             fees=PHASE2_FEES,
             dataset_digest=campaign.digest(interval),
+            history_from=campaign.history_from,
+            holdout_from=campaign.holdout_from,
             arrays=arrays,
         )
         for algorithm in profile.algorithms

@@ -1,14 +1,16 @@
 """What one study is to do; light enough to be planned without loading torch or Optuna."""
 
 from dataclasses import dataclass
-from math import ceil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cappuccino_assets.errors import HistoryTooShortError
 from cappuccino_assets.evaluation.cpcv import CombinatorialPurgedSplits
 from cappuccino_assets.features.arrays import FeatureArrays
+from cappuccino_assets.features.contract import FeatureContract, Layout, market_contract
 from cappuccino_assets.market.intervals import Interval, Timeframe
 from cappuccino_assets.tuning.distributions import Integers
+from cappuccino_assets.tuning.holdout import bars_for_rows
 from cappuccino_assets.tuning.profiles import Profile
 from cappuccino_assets.tuning.seeds import derive_seed
 from cappuccino_assets.tuning.spaces import SearchSpace
@@ -24,7 +26,7 @@ class StudyPlan:
     Attributes:
         study_name: `CAMPAIGN/phase1_7d_1h`, `CAMPAIGN/phase2_ppo` and so on.
         campaign: Name of the campaign.
-        profile: Budget, of which the splits and the hold-out are part.
+        profile: Budget, of which the splits are part.
         space: Phase, algorithm and ranges.
         symbols: Traded pairs, in order.
         timeframe: Length of a trading cycle.
@@ -33,6 +35,8 @@ class StudyPlan:
         seed: The campaign's seed.
         fees: Name of the fee schedule.
         dataset_digest: Digest of the bars at this interval.
+        history_from: Open time of the campaign's first bar, UTC.
+        holdout_from: Time from which on no trial sees anything, UTC; the whole campaign's.
         arrays: Folder of the feature arrays, the hold-out included.
     """
 
@@ -47,6 +51,8 @@ class StudyPlan:
     seed: int
     fees: str
     dataset_digest: str
+    history_from: datetime
+    holdout_from: datetime
     arrays: Path
 
     @property
@@ -65,6 +71,16 @@ class StudyPlan:
         return self.timeframe.bars(self.interval)
 
     @property
+    def contract(self) -> FeatureContract:
+        """Market part of the contract of its arrays; phase 2 adds the rolling features."""
+        return market_contract(
+            symbols=self.symbols,
+            interval=self.interval,
+            layout=Layout.COMPACT,
+            enhanced=self.phase == 2,
+        )
+
+    @property
     def identity(self) -> Json:
         """What a study may not change while it is continued."""
         return {
@@ -81,14 +97,18 @@ class StudyPlan:
                 self.profile.n_groups,
                 self.profile.n_test_groups,
                 self.profile.embargo_days,
-                self.profile.holdout_fraction,
             ],
+            "holdout_from": self.holdout_from.isoformat(),
             "space": self.space.to_json(),
         }
 
     def seed_of(self, *part: str | int) -> int:
         """Derive the seed of a part of this study, for example of trial 7."""
         return derive_seed(self.seed, self.study_name, *part)
+
+    def member_seeds(self, number: int, n_members: int) -> list[int]:
+        """Derive a seed for each policy of a trial."""
+        return [self.seed_of(number, member) for member in range(n_members)]
 
     def splits(self, *, memory_bars: int, lookback: int) -> CombinatorialPurgedSplits:
         """Lay out the cross-validation of a trial.
@@ -107,7 +127,7 @@ class StudyPlan:
 
     def search_arrays(self, arrays: FeatureArrays) -> FeatureArrays:
         """Cut the final hold-out off, so that it is out of every trial's reach."""
-        search, _ = arrays.split_holdout(self.profile.holdout_fraction)
+        search, _ = arrays.split_at(self.holdout_from)
         return search
 
 
@@ -121,18 +141,25 @@ def require_enough_history(plan: StudyPlan, arrays: FeatureArrays) -> None:
     Raises:
         HistoryTooShortError: With the number of bars that the whole history would need.
     """
-    contract = arrays.contract
-    splits = plan.splits(memory_bars=contract.memory_bars, lookback=_longest_lookback(plan.space))
+    memory_bars = arrays.contract.memory_bars
+    splits = plan.splits(memory_bars=memory_bars, lookback=_longest_lookback(plan.space))
     try:
         splits.split(plan.search_arrays(arrays).segment)
     except HistoryTooShortError as error:
-        n_rows = ceil(error.n_required / (1 - plan.profile.holdout_fraction))
+        rows_from = datetime.fromtimestamp(int(arrays.open_time[0]), UTC)
+        n_before = (rows_from - plan.history_from) // timedelta(seconds=plan.interval.seconds)
         raise HistoryTooShortError(
             f"{plan.study_name} cannot be searched on {plan.interval} bars, of which "
-            f"{contract.warm_up_bars} warm the features up and the last "
+            f"{n_before} warm the features up and the last "
             f"{plan.profile.holdout_fraction:.0%} are held out",
-            n_bars=arrays.n_bars + contract.warm_up_bars,
-            n_required=n_rows + contract.warm_up_bars,
+            n_bars=n_before + arrays.n_bars,
+            n_required=bars_for_rows(
+                max(error.n_required, splits.shortest_history()),
+                history_from=plan.history_from,
+                rows_from=rows_from,
+                interval=plan.interval,
+                fraction=plan.profile.holdout_fraction,
+            ),
         ) from error
 
 

@@ -1,5 +1,7 @@
 """Bars and features as assets: what is stored, reported, checked and refused."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 import polars as pl
 import pytest
@@ -66,6 +68,23 @@ def test_arrays_are_found_by_campaign_and_kind(warehouse, bars_file):
         arrays = load_arrays(path)
         assert arrays.contract.n_columns == n_columns
         assert arrays.dataset_digest == campaign.digest(Interval.H1)
+
+
+def test_a_campaign_holds_out_the_last_stretch_of_the_bars_as_they_came(warehouse, tmp_path):
+    bars = SimulatedSource(seed=7, n_days=100, interval=Interval.M30).fetch_bars()
+    within = pl.col("timestamp").is_between(
+        datetime(2023, 1, 1, 2, 30, tzinfo=UTC), datetime(2023, 4, 10, 22, tzinfo=UTC)
+    )
+    path = tmp_path / "bars.parquet"
+    bars.frame.filter(within).write_parquet(path)
+    search = SearchResource(source="files", bars=str(path), study="winter")
+
+    materialize(warehouse, search, [raw_bars])
+
+    campaign = current_campaign(search, warehouse.database)
+    assert campaign.history_from == datetime(2023, 1, 1, 2, 30, tzinfo=UTC)
+    # From 4:00 on there are 598 stretches of 4h, of which 508 are searched: 84 days and 16 hours.
+    assert campaign.holdout_from == datetime(2023, 3, 26, 20, tzinfo=UTC)
 
 
 def test_features_before_bars_say_what_to_do_first(warehouse):

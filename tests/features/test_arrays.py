@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -122,16 +123,21 @@ def test_tradable_rows_have_every_symbol_now_and_at_the_next_bar_of_the_segment(
     assert small().tradable.tolist() == [True] * 5 + [False]
 
 
-def test_the_holdout_is_the_last_stretch():
-    arrays = small()
-    search, holdout = arrays.split_holdout(0.34)
-    assert search.open_time.tolist() == [0, 3600, 7200, 10800]
-    assert holdout.open_time.tolist() == [14400, 18000]
-    assert holdout.features.shape == (2, 11)
-    with pytest.raises(HistoryTooShortError, match="at least 10 are needed"):
-        arrays.split_holdout(0.1)
-    with pytest.raises(ValueError, match=r"fraction in \(0, 1\)"):
-        arrays.split_holdout(1.0)
+@pytest.mark.parametrize("minute", [0, 59])
+def test_rows_are_parted_by_the_time_at_which_their_bar_closes(minute):
+    earlier, later = small().split_at(datetime(1970, 1, 1, 4, minute, tzinfo=UTC))
+    assert earlier.open_time.tolist() == [0, 3600, 7200, 10800]
+    assert later.open_time.tolist() == [14400, 18000]
+    assert later.features.shape == (2, 11)
+
+
+def test_a_time_that_leaves_no_row_on_a_side_is_refused():
+    with pytest.raises(HistoryTooShortError, match="closes before 1970-01-01 00:59 UTC: 0 bars"):
+        small().split_at(datetime(1970, 1, 1, 0, 59, tzinfo=UTC))
+    with pytest.raises(HistoryTooShortError, match="closes after 1970-01-01 06:00 UTC: 0 bars"):
+        small().split_at(datetime(1970, 1, 1, 6, tzinfo=UTC))
+    with pytest.raises(ValueError, match="with a zone"):
+        small().split_at(datetime(1970, 1, 1, 4))  # noqa: DTZ001
 
 
 def test_a_block_of_arrays_keeps_its_rows_together():

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import optuna
@@ -29,6 +30,8 @@ def drawn_configs(profile, phase, algorithm, n):
         seed=0,
         fees="coinbase_progressive",
         dataset_digest="d1",
+        history_from=datetime(2023, 1, 1, tzinfo=UTC),
+        holdout_from=datetime(2023, 11, 7, tzinfo=UTC),
         arrays=Path("nowhere"),
     )
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))

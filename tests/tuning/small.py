@@ -1,12 +1,14 @@
 """A market, a profile and plans that are small enough for tests."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.market.intervals import Interval, Timeframe
+from cappuccino_assets.tuning.holdout import EPOCH, holdout_start
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.profiles import MINI
 from cappuccino_assets.tuning.ranges import search_space
@@ -45,6 +47,9 @@ def small_plan(
             Constant(name="target_step", value=256, consumer=Consumer.AGENT),
         )
         space = replace(space, constants=short)
+    bar = timedelta(seconds=arrays.interval.seconds)
+    history_from = EPOCH - arrays.contract.warm_up_bars * bar  # before the first row, at 1970
+    history_to = EPOCH + arrays.n_bars * bar
     plan = StudyPlan(
         study_name=f"small/phase{phase}_{algorithm}",
         campaign="small",
@@ -57,6 +62,8 @@ def small_plan(
         seed=0,
         fees="flat_0.006" if phase == 1 else "coinbase_progressive",
         dataset_digest=arrays.dataset_digest,
+        history_from=history_from,
+        holdout_from=holdout_start(history_from, history_to, fraction=SMALL.holdout_fraction),
         arrays=Path("nowhere"),
     )
     return replace(plan, **changes)  # type: ignore[arg-type]

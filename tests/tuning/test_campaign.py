@@ -18,6 +18,7 @@ def campaign(name: str | None = "winter", **changes: object) -> Campaign:
         source="simulated realistic",
         symbols=DEFAULT_SYMBOLS,
         dataset_digests={Interval.H1: "a" * 64},
+        history=(NOW - timedelta(days=280), NOW),
         now=NOW,
     )
     return replace(begun, **changes)
@@ -52,6 +53,8 @@ def test_a_campaign_needs_bars_of_every_interval_of_its_profile() -> None:
 def test_a_campaign_begins_in_utc_and_with_a_seed() -> None:
     with pytest.raises(ConfigurationError, match="UTC"):
         campaign(started_at=NOW.replace(tzinfo=None))
+    with pytest.raises(ConfigurationError, match="UTC, but got holdout_from"):
+        campaign(holdout_from=NOW.replace(tzinfo=None))
     with pytest.raises(ConfigurationError, match="seed"):
         campaign(seed=-1)
 
@@ -69,7 +72,12 @@ def test_an_unfinished_campaign_is_continued_when_it_is_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("seed", 4), ("source", "files"), ("dataset_digests", ((Interval.H1, "b" * 64),))],
+    [
+        ("seed", 4),
+        ("source", "files"),
+        ("dataset_digests", ((Interval.H1, "b" * 64),)),
+        ("holdout_from", NOW),
+    ],
 )
 def test_a_named_campaign_is_continued_as_it_was_or_not_at_all(field: str, value: object) -> None:
     stored, again = campaign(), campaign(started_at=NOW + timedelta(days=1))

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ def campaign_of(profile: str) -> Campaign:
         source="simulated",
         symbols=DEFAULT_SYMBOLS,
         dataset_digests={interval: f"{interval} bars" for interval in Interval},
+        history=(NOW - timedelta(days=280), NOW),
         now=NOW,
     )
 
@@ -66,6 +67,17 @@ def test_incident_13_every_study_of_phase_1_has_its_own_intervals_bars() -> None
         assert plan.dataset_digest == f"{plan.interval} bars"
         assert plan.arrays == Path(plan.interval)
     assert len({plan.dataset_digest for plan in plans}) == 5
+
+
+def test_every_study_of_a_campaign_has_the_same_hold_out() -> None:
+    campaign = campaign_of("full")
+    winner = phase1_winner([trial("phase1_10d_4h", 0, 0.1, timeframe="10d", interval="4h")])
+
+    plans = plan_phase1(campaign, {interval: Path(interval) for interval in Interval})
+    plans += plan_phase2(campaign, winner, Path("rich"))
+
+    # 15 % of 280 days are 42; the last 4h before the 14th of February began on the 3rd of January.
+    assert {plan.holdout_from for plan in plans} == {datetime(2026, 1, 3, tzinfo=UTC)}
 
 
 def test_phase_2_searches_both_algorithms_where_phase_1_won() -> None:

@@ -53,17 +53,41 @@ def test_the_search_does_not_see_the_hold_out() -> None:
 
     search = small_plan(arrays).search_arrays(arrays)
 
-    assert search.n_bars == 850
-    np.testing.assert_array_equal(search.open_time, arrays.open_time[:850])
+    # 0.85 of 1,250 bars are 1,062 whole ones, and 250 of these warm the features up.
+    assert search.n_bars == 812
+    np.testing.assert_array_equal(search.open_time, arrays.open_time[:812])
 
 
-def test_a_short_history_is_refused_with_the_number_of_bars_that_suffices() -> None:
+def test_the_members_of_a_trial_and_its_neighbours_have_seeds_of_their_own() -> None:
     plan = small_plan(small_arrays(10))
-    with pytest.raises(HistoryTooShortError, match="250 warm the features up") as refusal:
-        require_enough_history(plan, small_arrays(600))
-    assert refusal.value.n_bars == 850  # 600 rows and their warm-up
 
-    n_rows = refusal.value.n_required - 250
-    require_enough_history(plan, small_arrays(n_rows))
-    with pytest.raises(HistoryTooShortError):
-        require_enough_history(plan, small_arrays(n_rows - 2))  # one less to search on
+    seeds = [seed for number in range(20) for seed in plan.member_seeds(number, 7)]
+
+    assert len(set(seeds)) == 140
+    assert plan.member_seeds(3, 7)[:6] == plan.member_seeds(3, 6)
+
+
+def test_the_features_of_phase_2_are_the_enhanced_ones() -> None:
+    arrays = small_arrays(10)
+
+    assert not small_plan(arrays).contract.enhanced
+    assert small_plan(arrays, phase=2).contract.enhanced
+
+
+@pytest.mark.parametrize("n_rows", [20, 600])  # warming up ends in the hold-out, and before it
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_short_history_is_refused_with_the_number_of_bars_that_suffices(
+    n_rows: int, phase: int
+) -> None:
+    def require(n_rows: int) -> None:
+        arrays = small_arrays(n_rows, enhanced=phase == 2)
+        require_enough_history(small_plan(arrays, phase=phase), arrays)
+
+    with pytest.raises(HistoryTooShortError, match="250 warm the features up") as refusal:
+        require(n_rows)
+    assert refusal.value.n_bars == n_rows + 250  # the rows and their warm-up
+
+    require(refusal.value.n_required - 250)
+    with pytest.raises(HistoryTooShortError) as one_less:
+        require(refusal.value.n_required - 251)
+    assert one_less.value.n_required == refusal.value.n_required

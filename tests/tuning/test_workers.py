@@ -2,6 +2,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,17 @@ from cappuccino_assets.errors import (
     IntegrityError,
     WorkerError,
 )
-from cappuccino_assets.features.arrays import save_arrays
+from cappuccino_assets.features.arrays import FeatureArrays, save_arrays
 from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.studies import open_study, study_storage, trial_records
+from cappuccino_assets.tuning.worker import run_study
 from cappuccino_assets.tuning.workers import Progress, run_studies
+from cappuccino_assets.types import Json
 from tests.tuning.small import small_arrays, small_plan
+
+TIMES = {"started_at", "completed_at", "duration_s", "training_s", "evaluation_s"}
 
 
 def plans_of(layout: WarehouseLayout, n_studies: int = 2, **changes: object) -> list[StudyPlan]:
@@ -75,6 +80,35 @@ def test_the_number_of_workers_changes_no_score(tmp_path: Path) -> None:
         return run(plans_of(layout, 3), layout, n_workers)
 
     assert scores_of(1) == scores_of(2) == scores_of(3)
+
+
+@pytest.mark.parametrize(("phase", "algorithm"), [(1, "ppo"), (2, "ppo")])
+def test_incident_46_what_happens_in_the_hold_out_changes_no_trial(
+    tmp_path: Path, phase: int, algorithm: str
+) -> None:
+    arrays = small_arrays(enhanced=phase == 2, drift=0.005)
+    plan = small_plan(arrays, phase=phase, algorithm=algorithm, n_trials=1)
+    _, held_out = arrays.split_at(plan.holdout_from)
+    n = held_out.n_bars
+    changed = {name: getattr(arrays, name).copy() for name in ("open", "close", "features")}
+    for values in changed.values():
+        values[-n:] *= 3
+    observed = arrays.observed.copy()
+    observed[-n::2] = False
+    other = replace(arrays, observed=observed, **changed)
+
+    def tried(arrays: FeatureArrays, folder: str) -> Json:
+        layout = WarehouseLayout(root=tmp_path / folder)
+        ours, theirs = Pipe()
+        with ours, theirs:
+            stored = save_arrays(layout.features, arrays)
+            run_study(replace(plan, arrays=stored), layout, theirs)
+            assert ours.recv().n_done == 1
+        record = read_json(layout.trial(plan.study_name, 0) / "trial.json")
+        return {name: value for name, value in record.items() if name not in TIMES}
+
+    assert n == 263  # 15 % of 1,500 rows and the 250 bars before them, rounded up
+    assert tried(arrays, "one") == tried(other, "other")
 
 
 def test_a_worker_that_dies_stops_the_run_which_can_then_be_continued(tmp_path: Path) -> None:
