@@ -5,7 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
-from cappuccino_assets.errors import ConfigurationError, TrialFailedError
+from cappuccino_assets.errors import (
+    ConfigurationError,
+    ConstantColumnError,
+    HistoryTooShortError,
+    TrialFailedError,
+)
 from cappuccino_assets.evaluation.cpcv import Split
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.storage.files import new_folder, write_json, write_parquet
@@ -53,7 +58,8 @@ def run_trial(
         The content of trial.json.
 
     Raises:
-        ConfigurationError: If the parameters or the arrays are not this study's.
+        ConfigurationError: If the parameters or the arrays are not this study's, or the arrays
+            reach into the hold-out.
         TrialFailedError: If a split, a metric or the training has no valid result.
     """
     _require_study_arrays(plan, search)
@@ -88,29 +94,32 @@ def _try(
     plan: StudyPlan, config: TrialConfig, number: int, search: FeatureArrays, splits: list[Split]
 ) -> tuple[Outcome, list[SplitResult]]:
     n_members = len(splits) + (plan.phase == 2)  # the final fit
-    seeds = [plan.seed_of(number, member) for member in range(n_members)]
+    seeds = plan.member_seeds(number, n_members)
     try:
         outcome = train_and_test(config, search, splits, seeds=seeds)
         return outcome, [
             judge(split, tests, outcome.holders, interval=plan.interval)
             for split, tests in zip(splits, outcome.tests, strict=True)
         ]
-    except ValueError as error:
+    except (ConstantColumnError, HistoryTooShortError) as error:  # of the split's own rows
         raise TrialFailedError(f"{type(error).__name__}: {error}") from error
 
 
 def _require_study_arrays(plan: StudyPlan, search: FeatureArrays) -> None:
-    found = {
-        "dataset_digest": search.dataset_digest,
-        "interval": search.interval,
-        "symbols": search.symbols,
-    }
-    for name, value in found.items():
-        if getattr(plan, name) != value:
+    expected = {"dataset_digest": plan.dataset_digest, **plan.contract.to_json()}
+    found = {"dataset_digest": search.dataset_digest, **search.contract.to_json()}
+    for name, value in expected.items():
+        if found[name] != value:
             raise ConfigurationError(
-                f"{plan.study_name} is about the {name} {getattr(plan, name)!r}, "
-                f"but its arrays have {value!r}."
+                f"{plan.study_name} is about the {name} {value!r}, "
+                f"but its arrays have {found[name]!r}."
             )
+    closed_at = datetime.fromtimestamp(int(search.open_time[-1]) + plan.interval.seconds, UTC)
+    if closed_at > plan.holdout_from:
+        raise ConfigurationError(
+            f"{plan.study_name} may see nothing from {plan.holdout_from} on, "
+            f"but its arrays end at {closed_at}."
+        )
 
 
 def _write_final_fit(
