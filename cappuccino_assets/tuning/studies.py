@@ -109,8 +109,10 @@ def top_up(
 
     One process at a time runs a study, under a kernel lock: so a trial that is still marked as
     running belongs to a process that died, and is failed and tried again at once. The sampler is
-    seeded anew for every trial, by the number of trials there are: an interrupted study goes on as
-    if it had not been.
+    seeded anew for every trial, by the number of trials there are: a study that is interrupted
+    between two trials goes on as if it had not been. A trial that is killed in the middle fails,
+    and its values are tried again under a new number, hence with other seeds; so what comes after
+    it differs from an uninterrupted study.
 
     Args:
         plan: The study.

@@ -2,6 +2,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import optuna
@@ -69,7 +70,7 @@ def test_a_study_is_topped_up_and_then_left_alone(
     assert again == more
 
 
-def test_an_interrupted_study_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+def test_a_study_interrupted_between_trials_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     def trials_of(name: str, *targets: int) -> list[tuple[Params, float | None]]:
         layout = WarehouseLayout(root=tmp_path / name)
         with study_storage(layout.studies) as storage:
@@ -77,6 +78,13 @@ def test_an_interrupted_study_goes_on_as_if_it_had_not_been(tmp_path: Path) -> N
 
     # Beyond the ten start-up trials, where the sampler learns from what is stored.
     assert trials_of("through", 14) == trials_of("interrupted", 1, 4, 12, 14)
+
+
+def test_every_trial_draws_values_of_its_own(layout: WarehouseLayout, storage: RDBStorage) -> None:
+    drawn = [params for params, _ in run(plan_of(12), layout, storage)]
+
+    assert len({params["learning_rate"] for params in drawn}) == 12
+    assert len({params["trade_fraction"] for params in drawn}) == 12
 
 
 def test_the_seed_and_the_name_choose_the_trials(
@@ -176,6 +184,7 @@ def test_incident_24_the_best_score_is_the_highest_by_sign(
         ("dataset_digest", {"dataset_digest": "f" * 64}),
         ("fees", {"fees": "flat_0.001"}),
         ("seed", {"seed": 8}),
+        ("holdout_from", {"holdout_from": datetime(1970, 1, 2, tzinfo=UTC)}),
     ],
 )
 def test_incident_13_a_study_is_continued_on_the_same_bars_and_rules_only(
