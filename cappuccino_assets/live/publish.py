@@ -43,10 +43,8 @@ def publish_manifest(
         ManifestError: If no trial can be a member, or the members do not share one market.
         IntegrityError: If a member's files are not what is on record; the old manifest stays.
     """
-    trials = warehouse.query("ensemble_candidates", {"campaign": campaign, "n": top}).to_dicts()
-    if not trials:
-        raise ManifestError(f"No complete trial of {campaign!r} traded: there is no ensemble.")
     with exclusive(layout.publisher_lock):
+        trials = _candidates(warehouse, campaign, top)
         models = [_place(layout, trial) for trial in trials]
         market = _shared_market(models)
         members = tuple(map(_member, trials, models))
@@ -67,6 +65,13 @@ def publish_manifest(
         write_json(_generation_path(layout, manifest.generation), manifest.to_json())
         write_json(layout.manifest, manifest.to_json())
     return manifest
+
+
+def _candidates(warehouse: Warehouse, campaign: str, top: int) -> list[Json]:
+    trials = warehouse.query("ensemble_candidates", {"campaign": campaign, "n": top}).to_dicts()
+    if not trials:
+        raise ManifestError(f"No complete trial of {campaign!r} traded: there is no ensemble.")
+    return trials
 
 
 def _place(layout: WarehouseLayout, trial: Json) -> Model:

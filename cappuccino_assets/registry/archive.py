@@ -44,9 +44,9 @@ def archive_trials(
     Raises:
         IntegrityError: If a chosen trial has no whole model, or an entry is damaged.
     """
-    completed = warehouse.query("archive_candidates", {"campaign": campaign}).to_dicts()
-    chosen = rule.select(completed)
     with exclusive(layout.archive_lock):
+        completed = warehouse.query("archive_candidates", {"campaign": campaign}).to_dicts()
+        chosen = rule.select(completed)
         known = {_key(entry.metadata): entry for entry in entries_in(layout.archive)}
         entries = [known.get(_key(trial)) or _archive(layout, trial, rule) for trial in chosen]
         record_archive(layout, warehouse)
@@ -54,8 +54,15 @@ def archive_trials(
 
 
 def record_archive(layout: WarehouseLayout, warehouse: Warehouse) -> list[ArchiveEntry]:
-    """Bring the warehouse's table up to the entries on disk, and export trial_registry.json."""
+    """Bring the warehouse's table up to the entries on disk, and export trial_registry.json.
+
+    Raises:
+        IntegrityError: If an entry is damaged, or is not what the warehouse already says of it.
+    """
     entries = list(entries_in(layout.archive))
+    recorded = _recorded(warehouse) if layout.database.is_file() else {}
+    for entry in entries:
+        _require_recorded(entry, recorded.get(entry.vin, {}))
     warehouse.merge({"archive_entries": [entry.row() for entry in entries]})
     rows = warehouse.query("archive_entries").to_dicts()
     write_json(layout.trial_registry, {"entries": [_as_json(row) for row in rows]})
@@ -70,11 +77,25 @@ def verify_archive(layout: WarehouseLayout, warehouse: Warehouse) -> list[Archiv
     """
     entries = list(entries_in(layout.archive))
     on_disk = {entry.vin: entry.row() for entry in entries}
-    recorded = {row["vin"]: row for row in warehouse.query("archive_entries").to_dicts()}
+    recorded = _recorded(warehouse)
     for vin in sorted(on_disk | recorded):
         if on_disk.get(vin) != recorded.get(vin):
             raise IntegrityError(f"Disk and warehouse disagree on the archive entry {vin}.")
     return entries
+
+
+def _recorded(warehouse: Warehouse) -> dict[str, Json]:
+    return {row["vin"]: row for row in warehouse.query("archive_entries").to_dicts()}
+
+
+def _require_recorded(entry: ArchiveEntry, recorded: Json) -> None:
+    row = entry.row()
+    for name, value in recorded.items():
+        if row[name] != value:
+            raise IntegrityError(
+                f"The archive entry {entry.vin} says that {name} is {row[name]}, "
+                f"but the warehouse says {value}."
+            )
 
 
 def _archive(layout: WarehouseLayout, trial: Json, rule: ArchiveRule) -> ArchiveEntry:
@@ -99,6 +120,7 @@ def _archive(layout: WarehouseLayout, trial: Json, rule: ArchiveRule) -> Archive
         "grade_thresholds": rule.thresholds.to_json(),
         "minimum_score": rule.minimum_score,
         "below_threshold": result["score"] < rule.minimum_score,
+        "admitted_as": "rule" if rule.admits(result["score"]) else "kept_for_show",
         "gated": False,
         "gate_reason": "not evaluated",
         "archived_at": datetime.now(UTC).isoformat(),

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from cappuccino_assets.errors import IntegrityError
-from cappuccino_assets.registry.grading import Grade
+from cappuccino_assets.registry.grading import Grade, GradeThresholds, grade
 from cappuccino_assets.registry.models import MODEL_FILES, read_model
 from cappuccino_assets.registry.vin import Vin, VinModel, render
 from cappuccino_assets.storage.files import (
     copy_file,
     new_folder,
-    read_json,
+    read_object,
     sha256_of_file,
     write_json,
 )
@@ -23,6 +23,7 @@ from cappuccino_assets.types import Json
 METADATA: Final = "metadata.json"
 CHECKSUMS: Final = "checksums.json"
 _SUMMED: Final = (*MODEL_FILES, METADATA)
+_ADMITTED_AS: Final = ("rule", "kept_for_show")
 _COLUMNS: Final = (
     "vin",
     "campaign",
@@ -36,6 +37,7 @@ _COLUMNS: Final = (
     "sharpe_hodl",
     "grade",
     "below_threshold",
+    "admitted_as",
     "gated",
     "gate_reason",
     "dataset_digest",
@@ -135,11 +137,12 @@ def vin_of(config: TrialConfig, *, sha256: str, grade: str, completed_at: str) -
 
 def _verify(folder: Path, *, vin: str) -> Json:
     _check_files(folder)
-    metadata: Json = read_json(folder / METADATA)
-    required = (*_COLUMNS, "completed_at", "archived_at")
+    metadata = read_object(folder / METADATA)
+    required = (*_COLUMNS, "completed_at", "archived_at", "grade_thresholds", "minimum_score")
     missing = [name for name in required if name not in metadata]
     if missing:
         raise IntegrityError(f"{folder / METADATA} lacks {missing[0]!r}.")
+    _check_grade(folder / METADATA, metadata)
     model = read_model(
         folder, sha256=metadata["model_sha256"], contract_hash=metadata["contract_hash"]
     )
@@ -157,13 +160,29 @@ def _verify(folder: Path, *, vin: str) -> Json:
     return metadata
 
 
+def _check_grade(path: Path, metadata: Json) -> None:
+    score, floor = metadata["score"], metadata["minimum_score"]
+    try:
+        letter = grade(score, GradeThresholds.from_json(metadata["grade_thresholds"]))
+        expected = {"grade": letter, "below_threshold": score < floor}
+    except (TypeError, ValueError) as error:
+        raise IntegrityError(f"{path}: {error}") from error
+    for name, value in expected.items():
+        if metadata[name] != value:
+            raise IntegrityError(
+                f"{path}: {name} is {metadata[name]}, but a score of {score} gives {value}."
+            )
+    if metadata["admitted_as"] not in _ADMITTED_AS:
+        raise IntegrityError(f"{path}: admitted_as cannot be {metadata['admitted_as']!r}.")
+
+
 def _check_files(folder: Path) -> None:
     expected = {*_SUMMED, CHECKSUMS}
     found = {path.name: path.is_file() and not path.is_symlink() for path in folder.iterdir()}
     faults = sorted(expected ^ set(found)) + [name for name, good in found.items() if not good]
     if faults:
         raise IntegrityError(f"{folder} must hold {sorted(expected)}; at fault is {faults[0]!r}.")
-    checksums: Json = read_json(folder / CHECKSUMS)
+    checksums = read_object(folder / CHECKSUMS)
     for name in _SUMMED:
         if checksums.get(name) != sha256_of_file(folder / name):
             raise IntegrityError(f"{folder / name} is not what {CHECKSUMS} says.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from math import isfinite
-from typing import Final
+from typing import Final, Self
 
 
 class Grade(StrEnum):
@@ -47,6 +47,17 @@ class GradeThresholds:
             Grade.C: self.c,
             Grade.D: self.d,
         }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, float]) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: If a grade lacks its floor or there is another, or they cannot be.
+        """
+        if set(value) != {letter.value for letter in Grade if letter is not Grade.F}:
+            raise ValueError(f"Thresholds are those of S to D, but got {sorted(value)}.")
+        return cls(**{letter.lower(): floor for letter, floor in value.items()})
 
 
 DEFAULT_THRESHOLDS: Final = GradeThresholds()

@@ -9,10 +9,10 @@ from typing import Final
 from torch import Tensor
 
 from cappuccino_assets.agents.actions import ActionSpace
-from cappuccino_assets.errors import ContractMismatchError, IntegrityError
+from cappuccino_assets.errors import CappuccinoError, ContractMismatchError, IntegrityError
 from cappuccino_assets.features.contract import FeatureContract
 from cappuccino_assets.features.scaling import Scaler
-from cappuccino_assets.storage.files import canonical_json, read_json, sha256_of
+from cappuccino_assets.storage.files import canonical_json, read_object, sha256_of
 from cappuccino_assets.storage.weights import read_weights
 from cappuccino_assets.tuning.config import TrialConfig
 from cappuccino_assets.types import Json
@@ -62,13 +62,13 @@ def read_model(folder: Path, *, sha256: str, contract_hash: str) -> Model:
     contract = _read_contract(folder / CONTRACT, contract_hash)
     if contract.scaler is None or contract.action_space is None:
         raise IntegrityError(f"{folder / CONTRACT} describes bars, not a model.")
-    hyperparams = _read_object(folder / HYPERPARAMS)
+    hyperparams = read_object(folder / HYPERPARAMS)
     model = Model(
         tensors=read_weights(folder / WEIGHTS, sha256=sha256, contract_hash=contract_hash),
         contract=contract,
         scaler=contract.scaler,
         action_space=_action_space(contract.action_space, n_symbols=len(contract.symbols)),
-        config=TrialConfig.from_json(hyperparams),
+        config=_read_config(folder / HYPERPARAMS, hyperparams),
         sha256=sha256,
         hyperparams_sha256=sha256_of(canonical_json(hyperparams).encode()),
     )
@@ -78,20 +78,21 @@ def read_model(folder: Path, *, sha256: str, contract_hash: str) -> Model:
 
 
 def _read_contract(path: Path, contract_hash: str) -> FeatureContract:
-    value = _read_object(path)
+    value = read_object(path)
     found = sha256_of(canonical_json(value).encode())
     if found != contract_hash:
         raise IntegrityError(f"{path} has the hash {found}, but {contract_hash} is on record.")
-    return FeatureContract.from_json(value)
+    try:
+        return FeatureContract.from_json(value)
+    except (CappuccinoError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(f"{path} is no contract: {error}") from error
 
 
-def _read_object(path: Path) -> Json:
-    if path.is_symlink() or not path.is_file():
-        raise IntegrityError(f"{path} is not a regular file.")
-    value = read_json(path)
-    if not isinstance(value, dict):
-        raise IntegrityError(f"{path} must hold a JSON object, but holds {type(value).__name__}.")
-    return value
+def _read_config(path: Path, hyperparams: Json) -> TrialConfig:
+    try:
+        return TrialConfig.from_json(hyperparams)
+    except (CappuccinoError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(f"{path} is no configuration: {error}") from error
 
 
 def _check_configuration(folder: Path, model: Model) -> None:

@@ -18,7 +18,7 @@ class ArchiveRule:
         grades: Grades that are kept.
         thresholds: Floors of the grades.
         keep_best: Archive the best trial whatever its score, so that a demonstration ends with
-            something to look at; its entry says when it is below the minimum.
+            something to look at; its entry says that it was kept for show.
     """
 
     top_percent: float = 10.0
@@ -48,8 +48,9 @@ class ArchiveRule:
         """
         trading = [trial for trial in completed if not trial["no_trades"]]
         limit = max(1, int(len(completed) * self.top_percent / 100))
-        chosen = [trial for trial in trading if self._admits(trial["score"])][:limit]
+        chosen = [trial for trial in trading if self.admits(trial["score"])][:limit]
         return chosen or (trading[:1] if self.keep_best else [])
 
-    def _admits(self, score: float) -> bool:
+    def admits(self, score: float) -> bool:
+        """Say whether a score and its grade reach the rule; what does not is kept for show only."""
         return score >= self.minimum_score and grade(score, self.thresholds) in self.grades

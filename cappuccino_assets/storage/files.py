@@ -68,6 +68,20 @@ def read_json(path: Path) -> Any:
         raise IntegrityError(f"{path} is not a JSON file: {error}") from error
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file that must hold an object.
+
+    Raises:
+        IntegrityError: If it is absent, a link, no JSON, or holds something else.
+    """
+    if path.is_symlink() or not path.is_file():
+        raise IntegrityError(f"{path} is not a regular file.")
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise IntegrityError(f"{path} must hold a JSON object, but holds {type(value).__name__}.")
+    return value
+
+
 def write_parquet(path: Path, frame: pl.DataFrame) -> None:
     """Replace a Parquet file, through a temporary file, fsync and rename."""
     path.parent.mkdir(parents=True, exist_ok=True)

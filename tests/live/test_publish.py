@@ -1,3 +1,7 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 
 from cappuccino_assets.errors import IntegrityError, ManifestError
@@ -5,6 +9,7 @@ from cappuccino_assets.live.manifest import read_manifest
 from cappuccino_assets.live.publish import publish_manifest
 from cappuccino_assets.market.intervals import Timeframe
 from cappuccino_assets.storage.files import read_json, write_json
+from cappuccino_assets.storage.locks import exclusive
 from tests.registry.trials import content, ingest, leave_trial, leave_trials, trial_config
 
 
@@ -120,6 +125,34 @@ def test_incident_26_a_publisher_killed_before_the_manifest_leaves_the_old_one(w
     assert read_manifest(warehouse.layout.manifest) == old
     again = publish(warehouse)
     assert (again.generation, again.previous_generation, numbers(again)) == (3, 1, [1, 0])
+
+
+def test_a_publisher_sees_the_trials_that_came_while_it_waited(warehouse):
+    leave_trials(warehouse, [0.5])
+    with ThreadPoolExecutor(1) as pool:
+        with exclusive(warehouse.layout.publisher_lock):
+            waiting = pool.submit(publish, warehouse)
+            time.sleep(0.3)
+            assert not waiting.done()
+            leave_trials(warehouse, [0.5, 0.6])
+        assert numbers(waiting.result(timeout=30)) == [1, 0]
+
+
+def test_incident_26_publishers_at_once_lose_no_generation(warehouse):
+    leave_trials(warehouse, [0.5, 0.4, 0.3, 0.2])
+    start = Barrier(4)
+
+    def publish_at_once(top):
+        start.wait()
+        return publish(warehouse, top=top)
+
+    with ThreadPoolExecutor(4) as pool:
+        done = sorted(pool.map(publish_at_once, [1, 2, 3, 4]), key=lambda each: each.generation)
+    assert [each.generation for each in done] == [1, 2, 3, 4]
+    assert [each.previous_generation for each in done] == [None, 1, 2, 3]
+    kept = [read_manifest(warehouse.layout.generations / f"{n}.json") for n in (1, 2, 3, 4)]
+    assert kept == done
+    assert read_manifest(warehouse.layout.manifest) == done[-1]
 
 
 def test_a_member_folder_that_was_tampered_with_is_refused(warehouse):

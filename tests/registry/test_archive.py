@@ -1,4 +1,7 @@
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -9,6 +12,7 @@ from cappuccino_assets.registry.grading import Grade, GradeThresholds
 from cappuccino_assets.registry.selection import ArchiveRule
 from cappuccino_assets.registry.vin import parse, render
 from cappuccino_assets.storage.files import read_json, sha256_of_file, write_json
+from cappuccino_assets.storage.locks import exclusive
 from cappuccino_assets.storage.warehouse import Warehouse
 from tests.registry.trials import content, ingest, leave_trial, leave_trials, trial_config
 
@@ -99,6 +103,20 @@ def test_incident_24_the_best_of_losing_trials_is_marked(warehouse):
     (entry,) = archive(warehouse, ArchiveRule(keep_best=True))
     assert (entry.metadata["number"], entry.metadata["below_threshold"]) == (1, True)
     assert entry.metadata["grade"] == "F"
+
+
+@pytest.mark.parametrize(
+    ("score", "below", "admitted_as"),
+    [(0.25, False, "rule"), (0.16, False, "kept_for_show"), (-0.1, True, "kept_for_show")],
+)
+def test_an_entry_says_why_it_was_admitted(warehouse, score, below, admitted_as):
+    leave_trials(warehouse, [score])
+    (entry,) = archive(warehouse, ArchiveRule(keep_best=True))
+    stated = (entry.metadata["below_threshold"], entry.metadata["admitted_as"])
+    assert stated == (below, admitted_as)
+    (exported,) = read_json(warehouse.layout.trial_registry)["entries"]
+    (shown,) = warehouse.query("campaign_archive", {"campaign": "c"}).to_dicts()
+    assert exported["admitted_as"] == shown["admitted_as"] == admitted_as
 
 
 def test_a_trial_that_did_not_trade_is_never_archived(warehouse):
@@ -209,11 +227,84 @@ def test_an_entry_under_another_code_is_refused(entry):
 
 
 def test_a_code_that_its_configuration_does_not_give_is_refused(entry):
-    promoted = entry.metadata | {"grade": "S", "vin": entry.vin}
+    promoted = entry.metadata | {"grade": "S", "score": 0.5}
     write_json(entry.path / "metadata.json", promoted)
     resum(entry.path)
     with pytest.raises(IntegrityError, match="but the model in it is PPO-S"):
         verify_entry(entry.path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"score": 9.9}, "grade is A, but a score of 9.9 gives S"),
+        ({"grade_thresholds": {"S": 0.2}}, "Thresholds are those of S to D"),
+        ({"grade_thresholds": [0.3]}, "Thresholds are those of S to D"),
+        ({"score": None}, "must be real number"),
+        ({"below_threshold": True}, "below_threshold is True, but a score of 0.25 gives False"),
+        ({"admitted_as": "friend"}, "admitted_as cannot be 'friend'"),
+    ],
+)
+def test_a_grade_that_is_not_of_the_score_is_refused(entry, changes, fault):
+    write_json(entry.path / "metadata.json", entry.metadata | changes)
+    resum(entry.path)
+    with pytest.raises(IntegrityError, match=rf"metadata\.json: .*{fault}"):
+        verify_entry(entry.path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "stored"), [("score", 0.29, 0.25), ("sharpe_bot", 4.0, 0.75)]
+)
+def test_incident_20_an_entry_with_new_checksums_is_held_against_the_warehouse(
+    warehouse, entry, field, value, stored
+):
+    write_json(entry.path / "metadata.json", entry.metadata | {field: value})
+    resum(entry.path)
+    registry = warehouse.layout.trial_registry.read_bytes()
+    fault = f"{entry.vin} says that {field} is {value}, but the warehouse says {stored}"
+    with pytest.raises(IntegrityError, match=fault):
+        archive(warehouse)
+    (row,) = warehouse.query("archive_entries").to_dicts()
+    assert row[field] == stored
+    assert warehouse.layout.trial_registry.read_bytes() == registry
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "null", "{"])
+@pytest.mark.parametrize("name", ["checksums.json", "metadata.json"])
+def test_an_entry_with_a_file_of_another_form_is_refused(entry, name, text):
+    (entry.path / name).write_text(text)
+    if name == "metadata.json":
+        resum(entry.path)
+    with pytest.raises(IntegrityError, match=name.replace(".", r"\.")):
+        verify_entry(entry.path)
+
+
+def test_an_archivist_sees_the_trials_that_came_while_it_waited(warehouse):
+    leave_trials(warehouse, [0.5])
+    with ThreadPoolExecutor(1) as pool:
+        with exclusive(warehouse.layout.archive_lock):
+            waiting = pool.submit(archive, warehouse)
+            time.sleep(0.3)
+            assert not waiting.done()
+            leave_trials(warehouse, [0.5, 0.4])
+        entries = waiting.result(timeout=30)
+    assert [entry.metadata["number"] for entry in entries] == [0, 1]
+
+
+def test_archivists_at_once_lose_nothing(warehouse):
+    leave_trials(warehouse, [0.5])
+    leave_trials(warehouse, [0.4], config=trial_config("ddqn"), campaign="other")
+    start = Barrier(4)
+
+    def archive_at_once(campaign):
+        start.wait()
+        return archive(warehouse, campaign=campaign)
+
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(archive_at_once, ["c", "other", "c", "other"]))
+    assert [len(entries) for entries in done] == [1, 1, 1, 1]
+    assert len(verify_archive(warehouse.layout, warehouse)) == 2
+    assert len(read_json(warehouse.layout.trial_registry)["entries"]) == 2
 
 
 def resum(path):

@@ -128,3 +128,16 @@ def test_a_contract_that_is_no_object_is_refused(folder):
 def test_the_configurations_hash_is_that_of_its_canonical_text(folder):
     text = canonical_json(trial_config().to_json())
     assert read(folder).hyperparams_sha256 == sha256_of(text.encode())
+
+
+@pytest.mark.parametrize("value", [{}, {"algorithm": "ppo"}, {"algorithm": "ppo", "agent": 5}])
+def test_a_configuration_of_another_form_is_refused_by_name(folder, value):
+    write_json(folder / "hyperparams.json", value)
+    with pytest.raises(IntegrityError, match=r"hyperparams\.json is no configuration"):
+        read(folder)
+
+
+def test_a_contract_of_another_form_is_refused_by_name(folder):
+    write_json(folder / "contract.json", {})
+    with pytest.raises(IntegrityError, match=r"contract\.json is no contract"):
+        read(folder, contract_hash=sha256_of(b"{}"))

@@ -87,6 +87,7 @@ CREATE TABLE IF NOT EXISTS archive_entries (
     sharpe_hodl      DOUBLE NOT NULL,
     grade            VARCHAR NOT NULL,
     below_threshold  BOOLEAN NOT NULL,
+    admitted_as      VARCHAR NOT NULL CHECK (admitted_as IN ('rule', 'kept_for_show')),
     gated            BOOLEAN NOT NULL,
     gate_reason      VARCHAR NOT NULL,
     dataset_digest   VARCHAR NOT NULL,
