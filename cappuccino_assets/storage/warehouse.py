@@ -123,10 +123,6 @@ class Warehouse:
         """Read the active campaign, its definition as JSON; None where there is none yet."""
         return self._campaign("active_campaign", {})
 
-    def top_trials(self, study_names: Sequence[str], n: int) -> pl.DataFrame:
-        """Read the best complete trials of some studies by signed score, best first."""
-        return self.query("top_trials", {"study_names": list(study_names), "n": n})
-
     def _campaign(self, query: str, params: Json) -> Json | None:
         if not self.layout.database.is_file():
             return None

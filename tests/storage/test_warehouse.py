@@ -69,6 +69,10 @@ def rows(warehouse, table):
     return warehouse.query(f"SELECT * FROM {table} ORDER BY ALL").to_dicts()
 
 
+def numbers(warehouse, query, **params):
+    return warehouse.query(query, {"campaign": "c", **params})["number"].to_list()
+
+
 def test_a_row_reads_back_with_its_types(warehouse):
     warehouse.ingest([trial(3, -0.25)], [param(3, "gamma", "0.985")], [split(3, 0, -1.5)])
     (stored,) = rows(warehouse, "trials")
@@ -108,15 +112,20 @@ def test_incident_21_a_new_study_leaves_the_trials_of_an_older_one(warehouse):
 
 def test_incident_24_the_best_of_negative_scores_is_the_highest(warehouse):
     warehouse.ingest([trial(0, -0.9), trial(1, -0.1), trial(2, -0.5)], [], [])
-    assert warehouse.top_trials(["c/phase2_ppo"], 2)["number"].to_list() == [1, 2]
+    assert numbers(warehouse, "ensemble_candidates", n=2) == [1, 2]
+    assert numbers(warehouse, "archive_candidates") == [1, 2, 0]
 
 
-def test_the_top_trials_are_complete_ones_of_the_named_studies(warehouse):
+def test_candidates_are_complete_trials_of_phase_2_of_the_campaign(warehouse):
     failed = trial(0, None, state="FAIL")
-    other = trial(1, 9.0, study_name="other/phase2_ppo")
+    other = trial(1, 9.0, study_name="other/phase2_ppo", campaign="other")
     pruned = trial(2, None, state="PRUNED")
-    warehouse.ingest([failed, other, pruned, trial(4, 0.5), trial(3, 0.5)], [], [])
-    assert warehouse.top_trials(["c/phase2_ppo"], 10)["number"].to_list() == [3, 4]
+    earlier = trial(5, 9.0, study_name="c/phase1_7d_1h", phase=1)
+    idle = trial(6, 0.1, no_trades=True)
+    trials = [failed, other, pruned, earlier, idle, trial(4, 0.5), trial(3, 0.5)]
+    warehouse.ingest(trials, [], [])
+    assert numbers(warehouse, "ensemble_candidates", n=10) == [3, 4]
+    assert numbers(warehouse, "archive_candidates") == [3, 4, 6]
 
 
 @pytest.mark.parametrize(
