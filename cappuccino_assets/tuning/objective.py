@@ -5,12 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
-from cappuccino_assets.errors import (
-    ConfigurationError,
-    ConstantColumnError,
-    HistoryTooShortError,
-    TrialFailedError,
-)
+from cappuccino_assets.errors import ConfigurationError, ConstantColumnError, TrialFailedError
 from cappuccino_assets.evaluation.cpcv import Split
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.storage.files import new_folder, write_json, write_parquet
@@ -101,7 +96,7 @@ def _try(
             judge(split, tests, outcome.holders, interval=plan.interval)
             for split, tests in zip(splits, outcome.tests, strict=True)
         ]
-    except (ConstantColumnError, HistoryTooShortError) as error:  # of the split's own rows
+    except ConstantColumnError as error:  # constant over a split's training rows only
         raise TrialFailedError(f"{type(error).__name__}: {error}") from error
 
 

@@ -215,15 +215,15 @@ def test_a_trial_whose_arrays_reach_into_the_hold_out_is_refused(
 
 
 def test_two_members_that_learn_and_are_tested_alike_differ_by_their_seeds(
-    search: FeatureArrays, layout: WarehouseLayout
+    enhanced: FeatureArrays, layout: WarehouseLayout
 ) -> None:
-    record = run_trial(split_by(SameTwice, plan_of(search)), PPO, 0, search, layout)
+    plan = split_by(SameTwice, plan_of(enhanced, phase=2, algorithm="ddqn"))
+
+    record = run_trial(plan, DDQN_PHASE2, 0, enhanced, layout)
 
     one, other = record["splits"]
-    assert (one["test_groups"], one["sharpe_hodl"]) == (
-        other["test_groups"],
-        other["sharpe_hodl"],
-    )
+    assert (one["test_groups"], one["sharpe_hodl"]) == (other["test_groups"], other["sharpe_hodl"])
+    assert [one["no_trades"], other["no_trades"]] == [False] * 2  # else nothing tells them apart
     assert one["sharpe_bot"] != other["sharpe_bot"]
 
 
