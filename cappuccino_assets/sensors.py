@@ -1,11 +1,20 @@
 """What starts things when something has happened."""
 
+from typing import Final
+
 import dagster as dg
 
 from cappuccino_assets.jobs import sync_ensemble
 from cappuccino_assets.resources import WarehouseResource
 from cappuccino_assets.settings import current_settings
 
+_CAMPAIGN_TAG: Final = "cappuccino/campaign"
+_TOP_SET_TAG: Final = "cappuccino/top_set"
+_FINISHED: Final = (
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+)
 _settings = current_settings()
 
 
@@ -20,18 +29,29 @@ _settings = current_settings()
 def new_top_trials(
     context: dg.SensorEvaluationContext, warehouse: WarehouseResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Compare the top set of the active campaign with the cursor, the last one's digest."""
-    from cappuccino_assets.reports.search_record import top_set
+    """Compare the top set of the active campaign with the members of the manifest in force.
+
+    A set is asked for once while its run is under way, and again when that run has failed.
+    """
+    from cappuccino_assets.reports.search_record import published_set, top_set
     from cappuccino_assets.storage.files import canonical_json, sha256_of
 
     campaign = warehouse.database.active_campaign()
     if campaign is None:
         return dg.SkipReason("No campaign was begun yet.")
-    top = top_set(warehouse.layout.studies, campaign["campaign"])
+    top = top_set(warehouse.layout, campaign["campaign"])
     if not top:
         return dg.SkipReason(f"{campaign['campaign']} has no complete trial of phase 2 yet.")
+    if top == published_set(warehouse.layout):
+        return dg.SkipReason("The best trials are those of the manifest.")
     digest = sha256_of(canonical_json(top).encode())
-    if digest == context.cursor:
-        return dg.SkipReason("The best trials are the same as before.")
-    request = dg.RunRequest(tags={"cappuccino/campaign": campaign["campaign"]})
-    return dg.SensorResult(run_requests=[request], cursor=digest)
+    if _is_under_way(context.instance, digest):
+        return dg.SkipReason("A run is publishing the best trials.")
+    tags = {_CAMPAIGN_TAG: campaign["campaign"], _TOP_SET_TAG: digest}
+    return dg.SensorResult(run_requests=[dg.RunRequest(tags=tags)])
+
+
+def _is_under_way(instance: dg.DagsterInstance, digest: str) -> bool:
+    unfinished = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
+    runs = dg.RunsFilter(tags={_TOP_SET_TAG: digest}, statuses=unfinished)
+    return bool(instance.get_run_records(runs, limit=1))

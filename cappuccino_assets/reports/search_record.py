@@ -3,9 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from cappuccino_assets.errors import IntegrityError, ManifestError
+from cappuccino_assets.storage.files import read_object
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.trial_files import read_trial
 from cappuccino_assets.types import Json
 
 _STUDIES: Final = """
@@ -15,11 +20,11 @@ _STUDIES: Final = """
     WHERE substr(study_name, 1, length(:prefix)) = :prefix
     GROUP BY study_name ORDER BY study_name
 """
-_TOP: Final = """
+_BEST_FIRST: Final = """
     SELECT study_name, number
     FROM studies JOIN trials USING (study_id) JOIN trial_values USING (trial_id)
     WHERE substr(study_name, 1, length(:prefix)) = :prefix AND state = 'COMPLETE'
-    ORDER BY value DESC, study_name, number LIMIT :n
+    ORDER BY value DESC, study_name, number
 """
 _COLUMNS: Final = ("study_name", "n_complete", "n_pruned", "n_failed", "n_running", "best_score")
 
@@ -33,12 +38,40 @@ def study_counts(database: Path, campaign: str) -> list[Json]:
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
 
 
-def top_set(database: Path, campaign: str, *, n: int = 10) -> list[tuple[str, int]]:
-    """Name the best complete trials of a campaign's phase 2 by study and number, best first."""
-    if not database.is_file():
+def top_set(layout: WarehouseLayout, campaign: str, *, n: int = 10) -> list[tuple[str, int]]:
+    """Name the trials that would be published, best first.
+
+    They are the best complete ones of a campaign's phase 2 that traded in every split.
+
+    Raises:
+        IntegrityError: If a complete trial left no whole record.
+    """
+    if not layout.studies.is_file():
         return []
-    with _read_only(database) as connection:
-        return connection.execute(_TOP, {"prefix": f"{campaign}/phase2_", "n": n}).fetchall()
+    with _read_only(layout.studies) as connection:
+        rows = connection.execute(_BEST_FIRST, {"prefix": f"{campaign}/phase2_"}).fetchall()
+    return list(islice((each for each in rows if _traded(layout, *each)), n))
+
+
+def published_set(layout: WarehouseLayout) -> list[tuple[str, int]]:
+    """Name the members of the manifest in force, in its order; none where there is no manifest.
+
+    Raises:
+        ManifestError: If the manifest is damaged.
+    """
+    if not layout.manifest.is_file():
+        return []
+    try:
+        members = read_object(layout.manifest)["members"]
+        return [(member["study_name"], member["trial_number"]) for member in members]
+    except (IntegrityError, KeyError, TypeError) as error:
+        raise ManifestError(f"{layout.manifest} is damaged: {error}") from error
+
+
+def _traded(layout: WarehouseLayout, study_name: str, number: int) -> bool:
+    folder = layout.trial(study_name, number)
+    splits = read_trial(folder, study_name=study_name, number=number)["splits"]
+    return not any(split["no_trades"] for split in splits)
 
 
 @contextmanager

@@ -1,14 +1,21 @@
 """The sensor `new_top_trials`."""
 
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import dagster as dg
 import optuna
 import pytest
 
+from cappuccino_assets.errors import ManifestError
+from cappuccino_assets.live.publish import publish_manifest
 from cappuccino_assets.reports.search_record import study_counts, top_set
 from cappuccino_assets.resources import WarehouseResource
 from cappuccino_assets.sensors import new_top_trials
+from cappuccino_assets.storage.files import read_json
+from tests.registry.trials import ingest, leave_trial, trial_config
+
+CONFIGS = {"phase2_ppo": "ppo", "phase2_ddqn": "ddqn"}
 
 
 @pytest.fixture
@@ -30,7 +37,11 @@ def campaign(warehouse):
     return "winter"
 
 
-def add_trials(warehouse, study_name, values):
+def add_trials(warehouse, study_name, values, *, no_trades=False):
+    """Leave complete trials in Optuna's record, with the files of each."""
+    campaign, _, study_part = study_name.partition("/")
+    layout = warehouse.layout
+    layout.root.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         storage=f"sqlite:///{warehouse.layout.studies}",
         study_name=study_name,
@@ -38,55 +49,155 @@ def add_trials(warehouse, study_name, values):
         load_if_exists=True,
     )
     for value in values:
-        study.tell(study.ask(), value)
+        trial = study.ask()
+        if study_part in CONFIGS:
+            leave_trial(
+                layout,
+                trial.number,
+                value,
+                campaign=campaign,
+                config=trial_config(CONFIGS[study_part]),
+                no_trades=no_trades,
+            )
+        study.tell(trial, value)
     return study
 
 
-def evaluate(warehouse, cursor=None):
-    context = dg.build_sensor_context(cursor=cursor, resources={"warehouse": warehouse})
-    return new_top_trials(context)
+def sync(warehouse):
+    """Record the complete trials and publish them, as the requested run does."""
+    layout = warehouse.layout
+    records = []
+    for path in sorted(layout.trials.rglob("trial.json")):
+        result = read_json(path)
+        records.append(result | {"state": "COMPLETE", "value": result["score"]})
+    ingest(warehouse.database, records)
+    return publish_manifest(layout, warehouse.database, "winter")
 
 
-def test_it_waits_for_a_campaign(warehouse):
-    result = evaluate(warehouse)
+def start_run(instance, request):
+    """Record the requested run as begun, as the daemon does."""
+    run = dg.DagsterRun(
+        job_name="sync_ensemble",
+        run_id=str(uuid4()),
+        tags=request.tags,
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    return instance.add_run(run)
+
+
+def end_run(instance, run, status):
+    event_types = {
+        dg.DagsterRunStatus.SUCCESS: dg.DagsterEventType.RUN_SUCCESS,
+        dg.DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
+    }
+    instance.report_dagster_event(
+        dg.DagsterEvent(event_type_value=event_types[status].value, job_name=run.job_name),
+        run_id=run.run_id,
+    )
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def evaluate(warehouse, instance):
+    def evaluate_once():
+        resources = {"warehouse": warehouse}
+        return new_top_trials(dg.build_sensor_context(instance=instance, resources=resources))
+
+    return evaluate_once
+
+
+def test_it_waits_for_a_campaign(evaluate):
+    result = evaluate()
     assert isinstance(result, dg.SkipReason)
     assert "No campaign" in result.skip_message
 
 
-def test_it_waits_for_a_trial_of_phase_2(warehouse, campaign):
+def test_it_waits_for_a_trial_of_phase_2(warehouse, campaign, evaluate):
     add_trials(warehouse, "winter/phase1_7d_1h", [1.0])
     add_trials(warehouse, "summer/phase2_ppo", [1.0])
-    result = evaluate(warehouse)
+    result = evaluate()
     assert isinstance(result, dg.SkipReason)
     assert "winter has no complete trial" in result.skip_message
 
 
-def test_it_asks_for_a_sync_once_per_top_set(warehouse, campaign):
+def test_it_asks_for_a_sync_until_the_manifest_holds_the_top_set(warehouse, campaign, evaluate):
     add_trials(warehouse, "winter/phase2_ppo", [-0.5, 0.1])
-    first = evaluate(warehouse)
-    assert len(first.run_requests) == 1
-    assert isinstance(evaluate(warehouse, first.cursor), dg.SkipReason)
+    (first,) = evaluate().run_requests
+    assert sync(warehouse).generation == 1
+    assert "those of the manifest" in evaluate().skip_message
     add_trials(warehouse, "winter/phase2_ddqn", [-2.0])
-    second = evaluate(warehouse, first.cursor)
-    assert len(second.run_requests) == 1
-    assert second.cursor != first.cursor
+    (second,) = evaluate().run_requests
+    assert second.tags["cappuccino/top_set"] != first.tags["cappuccino/top_set"]
+    assert sync(warehouse).generation == 2
+    assert "those of the manifest" in evaluate().skip_message
+
+
+def test_it_asks_once_while_a_run_is_under_way_and_again_when_it_failed(
+    warehouse, campaign, evaluate, instance
+):
+    add_trials(warehouse, "winter/phase2_ppo", [0.1])
+    (request,) = evaluate().run_requests
+    run = start_run(instance, request)
+    assert "is publishing" in evaluate().skip_message
+    end_run(instance, run, dg.DagsterRunStatus.FAILURE)
+    (again,) = evaluate().run_requests
+    assert again.tags == request.tags
+    start_run(instance, again)
+    add_trials(warehouse, "winter/phase2_ppo", [0.2])  # another set than the one under way
+    assert len(evaluate().run_requests) == 1
+
+
+def test_incident_23_a_manifest_of_another_campaign_is_replaced(warehouse, campaign, evaluate):
+    add_trials(warehouse, "winter/phase2_ppo", [0.1])
+    sync(warehouse)
+    warehouse.database.activate_campaign(
+        warehouse.database.active_campaign()["definition"] | {"name": "summer"}
+    )
+    add_trials(warehouse, "summer/phase2_ppo", [0.1])
+    (request,) = evaluate().run_requests
+    assert request.tags["cappuccino/campaign"] == "summer"
+
+
+def test_a_damaged_manifest_is_an_error(warehouse, campaign, evaluate):
+    add_trials(warehouse, "winter/phase2_ppo", [0.1])
+    warehouse.layout.ensemble.mkdir()
+    warehouse.layout.manifest.write_text("{}")
+    with pytest.raises(ManifestError, match="is damaged"):
+        evaluate()
 
 
 def test_incident_24_the_top_set_is_by_signed_score_with_negative_ones_last(warehouse, campaign):
     add_trials(warehouse, "winter/phase2_ppo", [-3.0, 0.2, -0.1])
     add_trials(warehouse, "winter/phase2_ddqn", [0.1])
-    assert top_set(warehouse.layout.studies, "winter", n=3) == [
+    assert top_set(warehouse.layout, "winter", n=3) == [
         ("winter/phase2_ppo", 1),
         ("winter/phase2_ddqn", 0),
         ("winter/phase2_ppo", 2),
     ]
 
 
-def test_a_trial_below_the_top_set_changes_nothing(warehouse, campaign):
+def test_a_trial_that_did_not_trade_is_no_part_of_the_top_set(warehouse, campaign, evaluate):
+    add_trials(warehouse, "winter/phase2_ppo", [0.9], no_trades=True)
+    assert "no complete trial" in evaluate().skip_message
+    add_trials(warehouse, "winter/phase2_ppo", [0.1, 0.2])
+    expected = [("winter/phase2_ppo", 2), ("winter/phase2_ppo", 1)]
+    assert top_set(warehouse.layout, "winter") == expected
+    members = sync(warehouse).members
+    assert [(member.study_name, member.trial_number) for member in members] == expected
+    add_trials(warehouse, "winter/phase2_ppo", [0.8], no_trades=True)
+    assert "those of the manifest" in evaluate().skip_message
+
+
+def test_a_trial_below_the_top_set_changes_nothing(warehouse, campaign, evaluate):
     add_trials(warehouse, "winter/phase2_ppo", [float(value) for value in range(10)])
-    first = evaluate(warehouse)
+    sync(warehouse)
     add_trials(warehouse, "winter/phase2_ppo", [-1.0])
-    assert isinstance(evaluate(warehouse, first.cursor), dg.SkipReason)
+    assert "those of the manifest" in evaluate().skip_message
 
 
 def test_trials_are_counted_by_state(warehouse):
