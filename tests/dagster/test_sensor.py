@@ -74,26 +74,12 @@ def sync(warehouse):
     return publish_manifest(layout, warehouse.database, "winter")
 
 
-def start_run(instance, request):
-    """Record the requested run as begun, as the daemon does."""
+def record_run(instance, request, status):
+    """Record the requested run at a status, as the daemon does."""
     run = dg.DagsterRun(
-        job_name="sync_ensemble",
-        run_id=str(uuid4()),
-        tags=request.tags,
-        status=dg.DagsterRunStatus.STARTED,
+        job_name="sync_ensemble", run_id=str(uuid4()), tags=request.tags, status=status
     )
     return instance.add_run(run)
-
-
-def end_run(instance, run, status):
-    event_types = {
-        dg.DagsterRunStatus.SUCCESS: dg.DagsterEventType.RUN_SUCCESS,
-        dg.DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
-    }
-    instance.report_dagster_event(
-        dg.DagsterEvent(event_type_value=event_types[status].value, job_name=run.job_name),
-        run_id=run.run_id,
-    )
 
 
 @pytest.fixture
@@ -142,12 +128,13 @@ def test_it_asks_once_while_a_run_is_under_way_and_again_when_it_failed(
 ):
     add_trials(warehouse, "winter/phase2_ppo", [0.1])
     (request,) = evaluate().run_requests
-    run = start_run(instance, request)
+    run = record_run(instance, request, dg.DagsterRunStatus.STARTED)
     assert "is publishing" in evaluate().skip_message
-    end_run(instance, run, dg.DagsterRunStatus.FAILURE)
+    instance.delete_run(run.run_id)
+    record_run(instance, request, dg.DagsterRunStatus.FAILURE)
     (again,) = evaluate().run_requests
     assert again.tags == request.tags
-    start_run(instance, again)
+    record_run(instance, again, dg.DagsterRunStatus.QUEUED)
     add_trials(warehouse, "winter/phase2_ppo", [0.2])  # another set than the one under way
     assert len(evaluate().run_requests) == 1
 
