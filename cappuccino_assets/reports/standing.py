@@ -70,9 +70,14 @@ def verdict(comparison: Json | None, archive: list[Json], *, n_trials: int) -> s
     if entry["below_threshold"]:
         return f"{idle}{result} That is no edge; it was kept so that there is something to look at."
     losing = " It lost money, only less than holding did." if entry["sharpe_bot"] <= 0 else ""
+    shown = (
+        " It was kept so that there is something to look at."
+        if entry["admitted_as"] == "kept_for_show"
+        else ""
+    )
     return (
         f"{idle}{result}{losing} That proves nothing: the best of many trials scores well on a "
-        "market without any edge too, and no gate was passed."
+        f"market without any edge too, and no gate was passed.{shown}"
     )
 
 

@@ -9,12 +9,13 @@ def comparison(no_trades=False):
     return {"winner": "ppo", "results": {"ppo": {"no_trades": no_trades}}}
 
 
-def entry(score, *, sharpe_bot=1.0, below=False):
+def entry(score, *, sharpe_bot=1.0, below=False, admitted_as="rule"):
     return {
         "score": score,
         "sharpe_bot": sharpe_bot,
         "sharpe_hodl": sharpe_bot - score,
         "below_threshold": below,
+        "admitted_as": admitted_as,
     }
 
 
@@ -38,6 +39,12 @@ def test_a_high_score_is_said_to_prove_nothing():
     assert "proves nothing" in sentence
     assert "no gate was passed" in sentence
     assert "lost money" not in sentence
+
+
+def test_a_model_of_a_grade_that_is_not_archived_was_kept_for_show():
+    shown = verdict(comparison(), [entry(0.12, admitted_as="kept_for_show")], n_trials=20)
+    assert "something to look at" in shown
+    assert "something to look at" not in verdict(comparison(), [entry(0.9)], n_trials=20)
 
 
 def test_a_model_that_only_lost_less_is_said_to_have_lost():
