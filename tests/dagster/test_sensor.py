@@ -134,7 +134,7 @@ def test_it_asks_once_while_a_run_is_under_way_and_again_when_it_failed(
     record_run(instance, request, dg.DagsterRunStatus.FAILURE)
     (again,) = evaluate().run_requests
     assert again.tags == request.tags
-    record_run(instance, again, dg.DagsterRunStatus.QUEUED)
+    record_run(instance, again, dg.DagsterRunStatus.STARTING)
     add_trials(warehouse, "winter/phase2_ppo", [0.2])  # another set than the one under way
     assert len(evaluate().run_requests) == 1
 
