@@ -3,7 +3,7 @@ import pytest
 from bench.planted_learning import excess_sharpe_ratios, lower_bound
 from cappuccino_assets.market.sources.simulated import Regime
 
-# Half of what `python bench/planted_learning.py` prints in its fourth column, about.
+# Well below what `python bench/planted_learning.py` prints in its fourth column.
 MARGIN = {"ppo": 2.0, "ddqn": 0.5}
 
 
