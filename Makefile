@@ -11,6 +11,7 @@ BIN := .venv/bin
 BASE := .venv/.installed
 TEST := .venv/.installed-test
 DEV := .venv/.installed-dev
+BENCH := .venv/.installed-bench
 # Tests and linters start no telemetry of their own.
 export DAGSTER_DISABLE_TELEMETRY := 1
 
@@ -19,7 +20,7 @@ help:
 	@echo "make dev       the Dagster UI on http://localhost:3000"
 	@echo "make test      the fast tests          make test-all   the slow ones too"
 	@echo "make check     linters, types, layers, fast tests, definitions"
-	@echo "make bench     how long a mini search takes here"
+	@echo "make bench     all measurements, beside other libraries"
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python" >&2; exit 1; }
@@ -36,6 +37,10 @@ $(TEST): pyproject.toml | $(BIN)/python
 $(DEV): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(TEST) $(BASE)
+
+$(BENCH): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@ $(BASE)
 
 demo: $(BASE)
 	$(BIN)/cappuccino run --profile mini --source simulated --workers 2
@@ -58,6 +63,6 @@ check: $(DEV)
 	$(BIN)/python -m pytest
 	$(BIN)/dagster definitions validate -m cappuccino_assets.definitions
 
-bench: $(BASE)
-	$(BIN)/python bench/mini_run.py
+bench: $(BENCH)
+	$(BIN)/python -m bench.run
 
