@@ -11,8 +11,8 @@ def generalized_advantage(
     terminated: Tensor,
     truncated: Tensor,
     *,
-    gamma: float,
-    gae_lambda: float,
+    gamma: float | Tensor,
+    gae_lambda: float | Tensor,
 ) -> Tensor:
     """Estimate advantages by exponentially weighted temporal-difference errors.
 
@@ -25,8 +25,8 @@ def generalized_advantage(
         next_value: Critic's estimate at step t+1, shape (M, T, E), taken before any reset.
         terminated: Steps without a future, bool, shape (M, T, E).
         truncated: Steps cut short, bool, shape (M, T, E).
-        gamma: Discount factor per bar, in [0, 1].
-        gae_lambda: Weight of longer traces, in [0, 1].
+        gamma: Discount factor per bar, in [0, 1]; one, or shape (M, 1, 1).
+        gae_lambda: Weight of longer traces, in [0, 1]; one, or shape (M, 1, 1).
 
     Returns:
         Advantages, shape (M, T, E).

@@ -1,18 +1,35 @@
 """Double deep Q-learning of a population over discrete trades."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import smooth_l1_loss
 
 from cappuccino_assets.agents.actions import ActionSpace
-from cappuccino_assets.agents.checks import require_fraction, require_positive
-from cappuccino_assets.agents.networks import PopulationMLP
-from cappuccino_assets.agents.optimiser import LearningRateSchedule, PopulationAdam, rate_factor
+from cappuccino_assets.agents.architecture import Architecture
+from cappuccino_assets.agents.checks import require_fraction, require_positive, require_same
+from cappuccino_assets.agents.optimiser import (
+    Adam,
+    LearningRateSchedule,
+    rate_factor,
+    rate_factors,
+)
 from cappuccino_assets.agents.policy import Policy
+from cappuccino_assets.agents.propagation import MICRO_BATCH, Propagation
 from cappuccino_assets.agents.random import MemberRandom
 from cappuccino_assets.errors import ConfigurationError
+
+_OUTPUT_GAIN: Final = 0.01
+_SHARED: Final = (
+    "net_dimension",
+    "batch_size",
+    "buffer_size",
+    "target_update",
+    "train_frequency",
+    "n_step",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +84,7 @@ class DDQNConfig:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DDQNBatch:
+class DDQNBatch(NamedTuple):
     """Replayed transitions, B of each of M members.
 
     Args:
@@ -90,10 +106,16 @@ class DDQNAgent:
     """M pairs of online and target networks that learn together and share nothing.
 
     Args:
-        config: Hyper-parameters of all members.
+        configs: Hyper-parameters, one set per member. What counts steps or shapes the tensors is
+            the same in all: net_dimension, batch_size, buffer_size, target_update,
+            train_frequency and n_step.
         observation_size: Width of the observation, O.
         action_space: Must be discrete.
         random: One stream per member.
+        micro_batch: Samples of a member in one pass; a minibatch is the sum of its passes.
+
+    Raises:
+        ConfigurationError: If there is no member, or members do not fit each other.
 
     References:
         van Hasselt et al., "Deep Reinforcement Learning with Double Q-learning" (2016), eq. 4.
@@ -101,84 +123,110 @@ class DDQNAgent:
 
     def __init__(
         self,
-        config: DDQNConfig,
+        configs: Sequence[DDQNConfig],
         *,
         observation_size: int,
         action_space: ActionSpace,
         random: MemberRandom,
+        micro_batch: int = MICRO_BATCH,
     ):
-        sizes = [observation_size, config.net_dimension, config.net_dimension]
-        self.config = config
+        require_same(configs, *_SHARED)
+        self.configs = tuple(configs)
         self.action_space = action_space
-        self._online = PopulationMLP.initialise(
-            [*sizes, action_space.n_outputs], random, output_gain=0.01
+        self._micro_batch = micro_batch
+        self._architecture = Architecture(
+            n_inputs=observation_size,
+            net_dimension=configs[0].net_dimension,
+            heads=(action_space.n_outputs,),
         )
-        self._target = self._online.clone()
-        self._optimiser = PopulationAdam(
-            self._online.parameters,
-            learning_rate=config.learning_rate,
-            epsilon=config.adam_epsilon,
-            max_grad_norm=config.max_grad_norm,
-        )
+        online = self._architecture.initialise(random, gains=(_OUTPUT_GAIN,))
+        self._target = online.clone()
+        self._propagation = Propagation(self._architecture, online.device)
+        self._adam = Adam(online, configs)
+
+    def discounts(self) -> Tensor:
+        """Return gamma of every member, shape (M, 1)."""
+        return torch.tensor([[c.gamma] for c in self.configs], device=self._target.device)
 
     @torch.no_grad()
-    def sample(self, observation: Tensor, draws: Tensor, *, epsilon: float) -> Tensor:
+    def sample(self, observation: Tensor, draws: Tensor, *, epsilon: Tensor) -> Tensor:
         """Choose the best-known trade, or with probability `epsilon` any.
 
         Args:
             observation: Shape (M, E, O).
             draws: Uniform on (0, 1), shape (M, E, 2): whether to explore, and where.
-            epsilon: Probability of exploring.
+            epsilon: Probability of exploring, shape (M, 1).
 
         Returns:
             Indices of trades, int64, shape (M, E).
         """
-        greedy = self._online(observation).argmax(dim=2)
+        weights = self._architecture.views(self._adam.values)
+        greedy = self._propagation.head(weights, observation, 0).max(dim=2).indices
         random = (draws[..., 1] * self.action_space.n_outputs).long()
         return torch.where(draws[..., 0] < epsilon, random, greedy)
 
-    def epsilon(self, progress: float) -> float:
-        """Probability of exploring after a share `progress` of the training."""
-        decayed = min(progress / self.config.epsilon_decay_fraction, 1.0)
-        return 1.0 - (1.0 - self.config.epsilon_end) * decayed
+    def epsilon(self, progress: float) -> Tensor:
+        """Probability of exploring after a share `progress` of the training, shape (M, 1)."""
+        decayed = [
+            1.0 - (1.0 - each.epsilon_end) * min(progress / each.epsilon_decay_fraction, 1.0)
+            for each in self.configs
+        ]
+        return torch.tensor(decayed, dtype=torch.float64, device=self._target.device)[:, None]
 
+    @torch.no_grad()
     def update(self, batch: DDQNBatch, *, progress: float) -> dict[str, Tensor]:
         """Move every member's action values towards their targets by one step.
 
         Returns:
             Diagnostics by name, each of shape (M,).
         """
-        target = double_q_target(
-            batch.n_step_return,
-            batch.discount,
-            online=self._online_values(batch.next_observation),
-            target=self._target_values(batch.next_observation),
-        )
-        value = self._online(batch.observation).gather(2, batch.action[..., None])[..., 0]
-        loss = smooth_l1_loss(value, target, reduction="none").mean(dim=1)
-        factor = rate_factor(self.config.lr_schedule, self.config.lr_schedule_factor, progress)
-        norm = self._optimiser.minimise(loss, rate_factor=factor)
-        return {
-            "value_loss": loss.detach(),
-            "mean_value": value.detach().mean(dim=1),
-            "gradient_norm": norm,
-        }
+        n_members, n_samples = batch.action.shape
+        gradient = self._propagation.take("gradient", *self._adam.values.shape).zero_()
+        totals = torch.zeros(2, n_members, device=gradient.device)
+        for first in range(0, n_samples, self._micro_batch):
+            rows = slice(first, first + self._micro_batch)
+            part = DDQNBatch(*(each[:, rows] for each in batch))
+            totals += self._differentiate(part, onto=gradient)
+        loss, value = totals / n_samples
+        norm = self._adam.step(gradient.div_(n_samples), rate_factors(self.configs, progress))
+        return {"value_loss": loss, "mean_value": value, "gradient_norm": norm}
 
     def copy_to_target(self) -> None:
         """Let the target networks catch up with the online ones."""
-        self._target.copy_from(self._online)
+        self._target.copy_(self._adam.values)
 
     def policy(self) -> Policy:
         """Copy the online networks as they are now."""
-        return Policy(self._online.clone(), self.action_space)
+        return Policy(self._architecture.perceptron(self._adam.values, 0), self.action_space)
 
-    @torch.no_grad()
-    def _online_values(self, observation: Tensor) -> Tensor:
-        return self._online(observation)
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copy all that an update changes."""
+        return {**self._adam.state_dict(), "target": self._target.clone()}
 
-    @torch.no_grad()
-    def _target_values(self, observation: Tensor) -> Tensor:
-        return self._target(observation)
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        self._adam.load_state_dict(state)
+        self._target.copy_(state["target"])
+
+    def _differentiate(self, batch: DDQNBatch, *, onto: Tensor) -> Tensor:
+        """Accumulate the gradient of the Huber loss summed over samples (Mnih et al. 2015)."""
+        forward, views = self._propagation.forward, self._architecture.views
+        online = views(self._adam.values)
+        n_actions = self.action_space.n_outputs
+        target = double_q_target(
+            batch.n_step_return,
+            batch.discount,
+            online=forward(online, batch.next_observation)[..., :n_actions].clone(),
+            target=forward(views(self._target), batch.next_observation)[..., :n_actions],
+        )
+        output = forward(online, batch.observation)
+        value = output.gather(2, batch.action[..., None])[..., 0]
+        error = value - target
+        by_output = self._propagation.take("output gradient", *output.shape).zero_()
+        by_output.scatter_(2, batch.action[..., None], error.clamp(-1.0, 1.0)[..., None])
+        self._propagation.backward(online, batch.observation, by_output, onto=views(onto))
+        loss = torch.where(error.abs() < 1.0, 0.5 * error.square(), error.abs() - 0.5)
+        return torch.stack([loss.sum(dim=1), value.sum(dim=1)])
 
 
 def double_q_target(
@@ -198,5 +246,5 @@ def double_q_target(
     References:
         van Hasselt et al., "Deep Reinforcement Learning with Double Q-learning" (2016), eq. 4.
     """
-    choice = online.argmax(dim=2, keepdim=True)
+    choice = online.max(dim=2, keepdim=True).indices  # faster than argmax
     return n_step_return + discount * target.gather(2, choice)[..., 0]

@@ -1,17 +1,21 @@
 """Multilayer perceptrons of a whole population, evaluated by batched matrix products."""
 
-import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from cappuccino_assets.agents.random import MemberRandom
 
+# Outputs are computed in multiples of these many: matrix products of a thin matrix are slow, and
+# may add up in another order when members are stacked than when each is alone.
+COLUMNS: Final = 16
+
 
 class PopulationMLP:
-    """M independent perceptrons of one shape, with ReLU between their layers.
+    """M independent perceptrons of one shape, with ReLU between their layers; for acting only.
 
     Args:
         weights: One tensor per layer, shape (M, n_inputs, n_outputs).
@@ -19,27 +23,10 @@ class PopulationMLP:
     """
 
     def __init__(self, weights: Sequence[Tensor], biases: Sequence[Tensor]):
-        self.weights = list(weights)
-        self.biases = list(biases)
-
-    @classmethod
-    def initialise(
-        cls, sizes: Sequence[int], random: MemberRandom, *, output_gain: float
-    ) -> "PopulationMLP":
-        """Draw orthogonal weights (gain sqrt 2 in hidden layers) and zero biases.
-
-        Args:
-            sizes: Width of every layer, the input first.
-            random: One stream per member.
-            output_gain: Gain of the last layer.
-        """
-        gains = [math.sqrt(2.0)] * (len(sizes) - 2) + [output_gain]
-        weights = [
-            _orthogonal(random, rows, columns) * gain
-            for (rows, columns), gain in zip(pairwise(sizes), gains, strict=True)
-        ]
-        biases = [weight.new_zeros(weight.shape[0], 1, weight.shape[2]) for weight in weights]
-        return cls(weights, biases)
+        self.n_outputs = weights[-1].shape[2]
+        filled = (0, -self.n_outputs % COLUMNS)
+        self._weights = [*weights[:-1], pad(weights[-1], filled)]
+        self._biases = [*biases[:-1], pad(biases[-1], filled)]
 
     @classmethod
     def from_members(cls, members: Sequence[Mapping[str, Tensor]]) -> "PopulationMLP":
@@ -52,48 +39,49 @@ class PopulationMLP:
     @property
     def n_members(self) -> int:
         """Number of perceptrons, M."""
-        return self.weights[0].shape[0]
+        return self._weights[0].shape[0]
 
     @property
     def n_inputs(self) -> int:
         """Width of the input."""
-        return self.weights[0].shape[1]
+        return self._weights[0].shape[1]
 
     @property
-    def parameters(self) -> list[Tensor]:
-        """All tensors that are learned."""
-        return [*self.weights, *self.biases]
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self._weights[0].device
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every weight is a finite number."""
+        return all(bool(each.isfinite().all()) for each in [*self._weights, *self._biases])
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map inputs of shape (M, B, n_inputs) to outputs of shape (M, B, n_outputs)."""
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+        for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
             x = torch.baddbmm(bias, x, weight).relu_()
-        return torch.baddbmm(self.biases[-1], x, self.weights[-1])
+        return torch.baddbmm(self._biases[-1], x, self._weights[-1])[..., : self.n_outputs]
 
     def member_tensors(self, member: int) -> dict[str, Tensor]:
         """Copy one member: `0.weight` (n_inputs, n_outputs), `0.bias` (n_outputs,), ..."""
         tensors = {}
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            tensors[f"{i}.weight"] = weight[member].detach().clone()
-            tensors[f"{i}.bias"] = bias[member, 0].detach().clone()
+        for i, (weight, bias) in enumerate(zip(self._weights, self._biases, strict=True)):
+            last = i == len(self._weights) - 1
+            columns = slice(self.n_outputs) if last else slice(None)
+            tensors[f"{i}.weight"] = weight[member, :, columns].clone()
+            tensors[f"{i}.bias"] = bias[member, 0, columns].clone()
         return tensors
 
-    def clone(self) -> "PopulationMLP":
-        """Copy all members, without their gradients."""
-        return PopulationMLP(
-            [weight.detach().clone() for weight in self.weights],
-            [bias.detach().clone() for bias in self.biases],
-        )
 
-    def copy_from(self, other: "PopulationMLP") -> None:
-        """Overwrite all members with those of another population of the same shape."""
-        with torch.no_grad():
-            for mine, theirs in zip(self.parameters, other.parameters, strict=True):
-                mine.copy_(theirs)
+def orthogonal(random: MemberRandom, rows: int, columns: int) -> Tensor:
+    """Draw matrices with orthonormal rows or columns, uniformly.
 
+    Returns:
+        Shape (M, rows, columns).
 
-def _orthogonal(random: MemberRandom, rows: int, columns: int) -> Tensor:
-    """Draw (M, rows, columns) with orthonormal rows or columns, uniform (Mezzadri 2007)."""
+    References:
+        Mezzadri, "How to generate random matrices from the classical compact groups" (2007).
+    """
     draws = random.normal(max(rows, columns), min(rows, columns))
     factors = torch.linalg.qr(draws)
     q: Tensor = factors.Q * factors.R.diagonal(dim1=1, dim2=2).sign()[:, None, :]

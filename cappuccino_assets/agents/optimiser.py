@@ -1,80 +1,131 @@
-"""Adam for a population: every member has its own gradient norm, step count and on-off switch."""
+"""Adam for a population: every member has its own rates, gradient norm and step count."""
 
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 import torch
 from torch import Tensor
 
 LearningRateSchedule = Literal["linear", "exponential"]
+_BETAS: Final = (0.9, 0.999)
+_NORM_EPSILON: Final = 1e-6
+_CHANGED: Final = ("values", "mean", "square", "n_steps")
 
 
-class PopulationAdam:
+class OptimiserConfig(Protocol):
+    """What of a member's configuration concerns its optimiser."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Initial step size."""
+        ...
+
+    @property
+    def adam_epsilon(self) -> float:
+        """Added to the root of the second moment."""
+        ...
+
+    @property
+    def max_grad_norm(self) -> float:
+        """Largest Euclidean norm of the gradient."""
+        ...
+
+    @property
+    def lr_schedule(self) -> LearningRateSchedule:
+        """Form of the decay."""
+        ...
+
+    @property
+    def lr_schedule_factor(self) -> float:
+        """Share of the initial step size that is left in the end."""
+        ...
+
+
+class Adam:
     """Adam with gradient-norm clipping, over M members at once.
 
-    The parameters are moved into one buffer of shape (M, P), and keep being views of it, so that
-    an update is a handful of operations whatever the number of members and layers.
-
     Args:
-        parameters: Tensors whose first axis is the member.
-        learning_rate: Initial step size.
-        epsilon: Added to the root of the second moment.
-        max_grad_norm: Largest Euclidean norm of one member's gradient.
+        values: Parameters, shape (M, P); changed in place.
+        configs: One per member.
 
     References:
         Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1.
     """
 
-    def __init__(
-        self,
-        parameters: Sequence[Tensor],
-        *,
-        learning_rate: float,
-        epsilon: float,
-        max_grad_norm: float,
-        betas: tuple[float, float] = (0.9, 0.999),
-    ):
-        self._learning_rate = learning_rate
-        self._epsilon = epsilon
-        self._max_grad_norm = max_grad_norm
-        self._betas = betas
-        self._parameters = tuple(parameters)
-        self._values = _flatten(parameters)
-        self._gradients = torch.empty_like(self._values)
-        self._mean = torch.zeros_like(self._values)
-        self._square = torch.zeros_like(self._values)
-        self._n_steps = self._values.new_zeros(self._values.shape[0], 1)
+    def __init__(self, values: Tensor, configs: Sequence[OptimiserConfig]):
+        names = ("learning_rate", "adam_epsilon", "max_grad_norm")
+        rows = [[getattr(config, name) for config in configs] for name in names]
+        constants = torch.tensor(rows, dtype=torch.float64, device=values.device)
+        self._state = _AdamState(
+            values=values,
+            mean=torch.zeros_like(values),
+            square=torch.zeros_like(values),
+            n_steps=constants.new_zeros(len(configs), 1),
+            constants=constants.mT.contiguous(),
+            member=torch.arange(len(configs), device=values.device),
+        )
 
-    def minimise(self, loss: Tensor, *, rate_factor: float, active: Tensor | None = None) -> Tensor:
-        """Move every active member against the clipped gradient of its own loss.
+    @property
+    def values(self) -> Tensor:
+        """Parameters, shape (M, P)."""
+        return self._state.values
+
+    def step(self, gradient: Tensor, rates: Sequence[float]) -> Tensor:
+        """Move every member against its clipped gradient.
 
         Args:
-            loss: One loss per member, shape (M,).
-            rate_factor: Learning rate as a fraction of the initial one.
-            active: Members that move, bool, shape (M,); all when None.
+            gradient: Shape (M, P); overwritten.
+            rates: Learning rate of each member of the population as a fraction of its initial one.
 
         Returns:
             Gradient norms before clipping, shape (M,).
         """
-        gradients = torch.autograd.grad(loss.sum(), self._parameters)
-        n_members = loss.shape[0]
-        torch.cat([g.reshape(n_members, -1) for g in gradients], dim=1, out=self._gradients)
-        norms: Tensor = torch.linalg.vector_norm(self._gradients, dim=1, keepdim=True)
-        self._gradients.mul_((self._max_grad_norm / (norms + 1e-6)).clamp_(max=1.0))
-        moving = torch.ones_like(norms) if active is None else active[:, None].to(norms.dtype)
-        self._advance(moving, self._learning_rate * rate_factor)
-        return norms[:, 0]
+        beta_1, beta_2 = _BETAS
+        state = self._state
+        learning_rate, epsilon, max_grad_norm = state.constants[..., None].unbind(1)  # (M, 1)
+        norm: Tensor = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+        gradient.mul_((max_grad_norm / (norm + _NORM_EPSILON)).clamp_(max=1.0).float())
+        state.n_steps.add_(1.0)
+        state.mean.lerp_(gradient, 1.0 - beta_1)
+        state.square.mul_(beta_2).addcmul_(gradient, gradient, value=1.0 - beta_2)
+        # mean / bias_1 / (sqrt(square / bias_2) + epsilon), without a pass for each correction
+        root = (1.0 - beta_2**state.n_steps).sqrt_()
+        factor = learning_rate.new_tensor(rates)[state.member, None]
+        step_size = learning_rate * factor * root / (1.0 - beta_1**state.n_steps)
+        torch.sqrt(state.square, out=gradient)
+        gradient.add_((epsilon * root).float())
+        torch.div(state.mean, gradient, out=gradient)
+        state.values.addcmul_(gradient, -step_size.float())
+        return norm[:, 0]
 
-    @torch.no_grad()
-    def _advance(self, moving: Tensor, learning_rate: float) -> None:
-        beta_1, beta_2 = self._betas
-        self._n_steps.add_(moving)
-        self._mean.lerp_(self._gradients, (1.0 - beta_1) * moving)
-        self._square.lerp_(self._gradients.square(), (1.0 - beta_2) * moving)
-        n_steps = self._n_steps.clamp(min=1.0)
-        step_size = moving * learning_rate / (1.0 - beta_1**n_steps)
-        scale = self._square.sqrt().div_((1.0 - beta_2**n_steps).sqrt_()).add_(self._epsilon)
-        self._values.sub_(scale.reciprocal_().mul_(self._mean).mul_(step_size))
+    def of(self, members: Tensor) -> "Adam":
+        """Copy some members, by their numbers (K,)."""
+        copy = Adam.__new__(Adam)
+        copy._state = _AdamState(*(each.index_select(0, members) for each in self._state))
+        return copy
+
+    def put(self, members: Tensor, adam: "Adam") -> None:
+        """Overwrite some members with what became of their copies."""
+        for mine, theirs in zip(self._state, adam._state, strict=True):
+            mine.index_copy_(0, members, theirs)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copy all that a step changes."""
+        return {name: getattr(self._state, name).clone() for name in _CHANGED}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        for name in _CHANGED:
+            getattr(self._state, name).copy_(state[name])
+
+
+class _AdamState(NamedTuple):
+    values: Tensor  # (M, P)
+    mean: Tensor  # of the gradients, (M, P)
+    square: Tensor  # mean of their squares, (M, P)
+    n_steps: Tensor  # float64, (M, 1)
+    constants: Tensor  # learning rate, epsilon, largest norm; float64, (M, 3)
+    member: Tensor  # number in the population, (M,)
 
 
 def rate_factor(schedule: LearningRateSchedule, final_factor: float, progress: float) -> float:
@@ -91,13 +142,6 @@ def rate_factor(schedule: LearningRateSchedule, final_factor: float, progress: f
     raise ValueError(f"The learning-rate schedule must be one of {known}, but got {schedule=}.")
 
 
-def _flatten(parameters: Sequence[Tensor]) -> Tensor:
-    n_members = parameters[0].shape[0]
-    values = torch.cat([p.detach().reshape(n_members, -1) for p in parameters], dim=1)
-    first = 0
-    for parameter in parameters:
-        last = first + parameter[0].numel()
-        parameter.data = values[:, first:last].view(parameter.shape)
-        parameter.requires_grad_(True)
-        first = last
-    return values
+def rate_factors(configs: Sequence[OptimiserConfig], progress: float) -> list[float]:
+    """Evaluate the schedule of every member."""
+    return [rate_factor(each.lr_schedule, each.lr_schedule_factor, progress) for each in configs]

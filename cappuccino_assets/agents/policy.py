@@ -18,7 +18,7 @@ class Policy:
     """
 
     def __init__(self, network: PopulationMLP, action_space: ActionSpace):
-        n_outputs = network.weights[-1].shape[2]
+        n_outputs = network.n_outputs
         if n_outputs != action_space.n_outputs:
             raise ValueError(
                 f"A policy over this action space has {action_space.n_outputs} outputs, "
@@ -26,7 +26,7 @@ class Policy:
             )
         self._network = network
         self.action_space = action_space
-        self._table = action_space.trade_table(network.weights[0].device)
+        self._table = action_space.trade_table(network.device)
 
     @classmethod
     def from_members(
@@ -67,4 +67,4 @@ class Policy:
     @property
     def is_finite(self) -> bool:
         """Whether every weight is a finite number."""
-        return all(bool(p.isfinite().all()) for p in self._network.parameters)
+        return self._network.is_finite

@@ -1,24 +1,33 @@
 """Proximal policy optimisation of a population, with a squashed Gaussian policy."""
 
-import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from cappuccino_assets.agents.actions import ActionSpace
-from cappuccino_assets.agents.checks import require_fraction, require_positive
-from cappuccino_assets.agents.networks import PopulationMLP
-from cappuccino_assets.agents.optimiser import LearningRateSchedule, PopulationAdam, rate_factor
+from cappuccino_assets.agents.architecture import Architecture
+from cappuccino_assets.agents.checks import require_fraction, require_positive, require_same
+from cappuccino_assets.agents.exploration import correlated, log_density, standard_deviation
+from cappuccino_assets.agents.optimiser import (
+    Adam,
+    LearningRateSchedule,
+    rate_factor,
+    rate_factors,
+)
 from cappuccino_assets.agents.policy import Policy
+from cappuccino_assets.agents.ppo_batch import PPOBatch
+from cappuccino_assets.agents.ppo_loss import PPOCoefficients, entropy, ppo_gradient
+from cappuccino_assets.agents.propagation import MICRO_BATCH, Propagation
 from cappuccino_assets.agents.random import MemberRandom
 
+_ACTOR, _CRITIC = 0, 1
+_GAINS: Final = (0.01, 1.0)
 _INITIAL_LOG_STD: Final = -1.0
-_LOG_STD_BOUNDS: Final = (-4.0, 0.5)
-# Exploration that buys or sells all symbols together: independent noise cannot leave the market,
-# for the cash of one sale is spent by the other symbols' purchases of the same bar.
-_NOISE_CORRELATION: Final = 0.5
+_SHARED: Final = ("net_dimension", "batch_size", "target_step", "ppo_epochs")
+_DIAGNOSTICS: Final = ("policy_loss", "value_loss", "approximate_kl", "entropy", "gradient_norm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,33 +67,28 @@ class PPOConfig:
         rate_factor(self.lr_schedule, self.lr_schedule_factor, 0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PPOBatch:
-    """What a rollout leaves for the update; B = T x E samples of each of M members.
+class _Running(NamedTuple):
+    """Members that still learn from a rollout; `adam` holds copies unless they are all."""
 
-    Args:
-        observation: Shape (M, B, O).
-        latent_action: Gaussian draw before the squashing tanh, shape (M, B, N).
-        log_probability: Of the draw, under the policy that made it, shape (M, B).
-        advantage: Shape (M, B).
-        value_target: Shape (M, B).
-    """
-
-    observation: Tensor
-    latent_action: Tensor
-    log_probability: Tensor
-    advantage: Tensor
-    value_target: Tensor
+    members: Tensor  # (K,)
+    adam: Adam
+    coefficients: PPOCoefficients
+    kl_target: Tensor  # (K,)
 
 
 class PPOAgent:
     """M actors and critics that learn together and share nothing.
 
     Args:
-        config: Hyper-parameters of all members.
+        configs: Hyper-parameters, one set per member. What shapes the tensors is the same in all:
+            net_dimension, batch_size, target_step and ppo_epochs.
         observation_size: Width of the observation, O.
         action_space: Must be continuous.
         random: One stream per member.
+        micro_batch: Samples of a member in one pass; a minibatch is the sum of its passes.
+
+    Raises:
+        ConfigurationError: If there is no member, or members do not fit each other.
 
     References:
         Schulman et al., "Proximal Policy Optimization Algorithms" (2017), eq. 7 and 9.
@@ -92,26 +96,37 @@ class PPOAgent:
 
     def __init__(
         self,
-        config: PPOConfig,
+        configs: Sequence[PPOConfig],
         *,
         observation_size: int,
         action_space: ActionSpace,
         random: MemberRandom,
+        micro_batch: int = MICRO_BATCH,
     ):
-        hidden = [observation_size, config.net_dimension, config.net_dimension]
-        n_actions = action_space.n_outputs
-        self.config = config
+        require_same(configs, *_SHARED)
+        self.configs = tuple(configs)
         self.action_space = action_space
         self._random = random
-        self._actor = PopulationMLP.initialise([*hidden, n_actions], random, output_gain=0.01)
-        self._critic = PopulationMLP.initialise([*hidden, 1], random, output_gain=1.0)
-        self._log_std = torch.full_like(self._actor.biases[-1].detach(), _INITIAL_LOG_STD)
-        self._optimiser = PopulationAdam(
-            [*self._actor.parameters, self._log_std, *self._critic.parameters],
-            learning_rate=config.learning_rate,
-            epsilon=config.adam_epsilon,
-            max_grad_norm=config.max_grad_norm,
+        self._micro_batch = micro_batch
+        self._architecture = Architecture(
+            n_inputs=observation_size,
+            net_dimension=configs[0].net_dimension,
+            heads=(action_space.n_outputs, 1),
+            n_free=action_space.n_outputs,
         )
+        values = self._architecture.initialise(random, gains=_GAINS)
+        self._weights = self._architecture.views(values)
+        self._weights.free.fill_(_INITIAL_LOG_STD)
+        self._propagation = Propagation(self._architecture, values.device)
+        self._adam = Adam(values, configs)
+        self._coefficients = PPOCoefficients.collect(configs, values.device)
+        self._kl_target = torch.tensor([c.kl_target for c in configs], device=values.device)
+
+    def discounts(self) -> tuple[Tensor, Tensor]:
+        """Return gamma and the weight of longer traces of every member, each (M, 1, 1)."""
+        rows = [[[[config.gamma]], [[config.gae_lambda]]] for config in self.configs]
+        gamma, gae_lambda = torch.tensor(rows, device=self._kl_target.device).unbind(1)
+        return gamma, gae_lambda
 
     @property
     def n_noise(self) -> int:
@@ -130,22 +145,29 @@ class PPOAgent:
             Latent actions (their tanh is the trade vector), shape (M, E, N), and their log
             probabilities, shape (M, E).
         """
-        scaled = _correlated(noise)
-        latent = self._actor(observation) + self._std() * scaled
-        return latent, self._log_probability(scaled)
+        scaled = correlated(noise)
+        mean = self._propagation.head(self._weights, observation, _ACTOR)
+        latent = torch.addcmul(mean, standard_deviation(self._weights.free), scaled)
+        return latent, log_density(scaled, self._weights.free)
 
     @torch.no_grad()
     def value(self, observation: Tensor) -> Tensor:
         """Estimate the discounted return from observations (M, B, O); shape (M, B)."""
-        return self._critic(observation)[..., 0]
+        parts = [
+            self._propagation.head(self._weights, part, _CRITIC)[..., 0]
+            for part in torch.split(observation, self._micro_batch, dim=1)
+        ]
+        return torch.cat(parts, dim=1)
 
+    @torch.no_grad()
     def update(
         self, batch: PPOBatch, *, progress: float, next_progress: float
     ) -> dict[str, Tensor]:
         """Improve every member by several passes over its own samples.
 
         Each pass sees every sample once, in minibatches of `batch_size` and a smaller last one. A
-        member whose policy has moved further than `kl_target` stops for this update.
+        member whose policy has moved further than `kl_target` leaves until the next update, and
+        nothing is computed for it any more.
 
         Args:
             batch: Samples of one rollout.
@@ -153,97 +175,116 @@ class PPOAgent:
             next_progress: Share done after it.
 
         Returns:
-            Diagnostics by name, each of shape (M,).
+            Diagnostics of each member's last minibatch by name, each of shape (M,).
         """
-        n_samples = batch.advantage.shape[1]
-        size = self.config.batch_size
-        active = torch.ones(
-            batch.advantage.shape[0], dtype=torch.bool, device=batch.advantage.device
-        )
-        diagnostics: dict[str, Tensor] = {}
-        for epoch in range(self.config.ppo_epochs):
-            done = progress + (next_progress - progress) * epoch / self.config.ppo_epochs
-            factor = rate_factor(self.config.lr_schedule, self.config.lr_schedule_factor, done)
-            order = self._random.permutations(n_samples)
-            for first in range(0, n_samples, size):
-                rows = order[:, first : first + size]
-                diagnostics = self._descend(batch, rows, factor=factor, active=active)
-                active = active & (diagnostics["approximate_kl"] <= self.config.kl_target)
-        return diagnostics
+        n_members, n_samples = batch.advantage.shape
+        members = torch.arange(n_members, device=batch.advantage.device)
+        running = _Running(members, self._adam, self._coefficients, self._kl_target)
+        report = batch.advantage.new_zeros(len(_DIAGNOSTICS), n_members)
+        draws_after = self._random.counter + self.configs[0].ppo_epochs * n_samples
+        for rows, rates in self._minibatches(n_samples, progress, next_progress):
+            diagnostics = self._descend(batch, rows[running.members], running, rates)
+            report[:, running.members] = diagnostics
+            running = self._narrowed(running, diagnostics[2] <= running.kl_target)
+            if not running.members.numel():
+                break
+        self._put_back(running)
+        self._random.counter = draws_after  # the same whether or not a member stopped early
+        return dict(zip(_DIAGNOSTICS, report, strict=True))
 
     def policy(self) -> Policy:
         """Copy the actors as they are now."""
-        return Policy(self._actor.clone(), self.action_space)
+        return Policy(self._architecture.perceptron(self._adam.values, _ACTOR), self.action_space)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copy all that an update changes."""
+        return {**self._adam.state_dict(), "draws": torch.tensor(self._random.counter)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        self._adam.load_state_dict(state)
+        self._random.counter = int(state["draws"])
+
+    def _minibatches(
+        self, n_samples: int, progress: float, next_progress: float
+    ) -> Iterator[tuple[Tensor, Sequence[float]]]:
+        """Yield the samples of each minibatch (M, R), and the learning-rate factor of members."""
+        config = self.configs[0]
+        for epoch in range(config.ppo_epochs):
+            done = progress + (next_progress - progress) * epoch / config.ppo_epochs
+            rates = rate_factors(self.configs, done)
+            order = self._random.permutations(n_samples)
+            for rows in torch.split(order, config.batch_size, dim=1):
+                yield rows, rates
+
+    def _put_back(self, running: _Running) -> None:
+        if running.adam is not self._adam:
+            self._adam.put(running.members, running.adam)
+
+    def _narrowed(self, running: _Running, near: Tensor) -> _Running:
+        """Let those that are not near leave."""
+        kept = near.nonzero()[:, 0]  # waits for the device: once in a minibatch
+        if len(kept) == len(near):
+            return running
+        self._put_back(running)
+        return _Running(
+            running.members[kept],
+            running.adam.of(kept),
+            PPOCoefficients(*(each[kept] for each in running.coefficients)),
+            running.kl_target[kept],
+        )
 
     def _descend(
-        self, batch: PPOBatch, rows: Tensor, *, factor: float, active: Tensor
-    ) -> dict[str, Tensor]:
-        observation = _take(batch.observation, rows)
-        mean = self._actor(observation)
-        value = self._critic(observation)[..., 0]
-        scaled = (_take(batch.latent_action, rows) - mean) / self._std()
-        log_ratio = self._log_probability(scaled) - batch.log_probability.gather(1, rows)
-        policy_loss = _clipped_loss(
-            log_ratio, batch.advantage.gather(1, rows), self.config.clip_range
+        self, batch: PPOBatch, rows: Tensor, running: _Running, rates: Sequence[float]
+    ) -> Tensor:
+        """Take one gradient step; returns the diagnostics, shape (5, K)."""
+        n_samples = batch.advantage.shape[1]
+        rows = rows + running.members[:, None] * n_samples  # in all members' samples
+        advantage = batch.standardised_advantage(rows)
+        gradient = self._propagation.take("gradient", *running.adam.values.shape).zero_()
+        parts = zip(
+            torch.split(rows, self._micro_batch, dim=1),
+            torch.split(advantage, self._micro_batch, dim=1),
+            strict=True,
         )
-        value_loss = 0.5 * (value - batch.value_target.gather(1, rows)).square().mean(dim=1)
-        entropy = self._log_std.clamp(*_LOG_STD_BOUNDS).sum(
-            dim=(1, 2)
-        )  # of the latent Gaussian, up to a constant
-        loss = (
-            policy_loss
-            + self.config.value_loss_coef * value_loss
-            - self.config.entropy_coef * entropy
+        totals = torch.zeros(3, len(rows), device=rows.device)
+        for part, part_advantage in parts:
+            totals += self._differentiate(batch, part, part_advantage, running, onto=gradient)
+        spread = entropy(self._architecture.views(running.adam.values).free)
+        norm = running.adam.step(gradient.div_(rows.shape[1]), rates)
+        return torch.cat([totals / rows.shape[1], spread[None], norm[None]])
+
+    def _differentiate(
+        self,
+        batch: PPOBatch,
+        rows: Tensor,
+        advantage: Tensor,
+        running: _Running,
+        *,
+        onto: Tensor,
+    ) -> Tensor:
+        """Accumulate the gradient of the loss summed over some samples."""
+        weights, slots = map(self._architecture.views, (running.adam.values, onto))
+        x = self._take(batch.observation, rows)
+        output = self._propagation.forward(weights, x)
+        actor, critic = (self._architecture.columns(head) for head in (_ACTOR, _CRITIC))
+        by = ppo_gradient(
+            output[..., actor],
+            output[..., critic][..., 0],
+            weights.free,
+            batch.samples(rows, advantage),
+            running.coefficients,
         )
-        norm = self._optimiser.minimise(loss, rate_factor=factor, active=active)
-        with torch.no_grad():
-            kl = (log_ratio.exp() - 1.0 - log_ratio).mean(dim=1)
-        return {
-            "policy_loss": policy_loss.detach(),
-            "value_loss": value_loss.detach(),
-            "entropy": entropy.detach(),
-            "approximate_kl": kl,
-            "gradient_norm": norm,
-        }
+        by_output = self._propagation.take("output gradient", *output.shape).zero_()
+        by_output[..., actor] = by.mean
+        by_output[..., critic] = by.value[..., None]
+        self._propagation.backward(weights, x, by_output, onto=slots)
+        slots.free.add_(by.log_std)
+        return by.totals
 
-    def _std(self) -> Tensor:
-        return self._log_std.clamp(*_LOG_STD_BOUNDS).exp()
-
-    def _log_probability(self, scaled: Tensor) -> Tensor:
-        """Log density of the latent action, without the terms that cancel in every ratio.
-
-        These are the normalising constant and the logarithm of the tanh's derivative: both depend
-        on the latent action alone, which is the same in numerator and denominator.
-        """
-        log_std = self._log_std.clamp(*_LOG_STD_BOUNDS)
-        density: Tensor = -0.5 * _squared_length(scaled) - log_std.sum(dim=2)
-        return density
-
-
-def _correlated(noise: Tensor) -> Tensor:
-    own, shared = noise[..., :-1], noise[..., -1:]
-    return own * math.sqrt(1.0 - _NOISE_CORRELATION) + shared * math.sqrt(_NOISE_CORRELATION)
-
-
-def _squared_length(scaled: Tensor) -> Tensor:
-    """Mahalanobis length of equally correlated draws (..., N), by Sherman and Morrison."""
-    n, weight = scaled.shape[-1], _NOISE_CORRELATION
-    shared = weight / (1.0 + (n - 1) * weight)
-    squares: Tensor = scaled.square().sum(dim=-1) - shared * scaled.sum(dim=-1).square()
-    return squares / (1.0 - weight)
-
-
-def _clipped_loss(log_ratio: Tensor, advantage: Tensor, clip_range: float) -> Tensor:
-    std, mean = torch.std_mean(advantage, dim=1, keepdim=True, correction=0)
-    advantage = (advantage - mean) / (std + 1e-8)
-    ratio = log_ratio.exp()
-    clipped = ratio.clamp(1.0 - clip_range, 1.0 + clip_range)
-    return -torch.minimum(ratio * advantage, clipped * advantage).mean(dim=1)
-
-
-def _take(samples: Tensor, rows: Tensor) -> Tensor:
-    """Gather rows (M, R) of samples (M, B, K) into (M, R, K)."""
-    n_members, n_samples, width = samples.shape
-    first = torch.arange(n_members, device=rows.device)[:, None] * n_samples
-    flat = samples.reshape(n_members * n_samples, width)
-    return flat.index_select(0, (first + rows).flatten()).view(*rows.shape, width)
+    def _take(self, samples: Tensor, rows: Tensor) -> Tensor:
+        """Gather rows (K, R) of samples (M, B, O) into scratch (K, R, O)."""
+        flat = samples.flatten(0, 1)
+        taken = self._propagation.take("input", *rows.shape, flat.shape[1])
+        torch.index_select(flat, 0, rows.flatten(), out=taken.view(-1, flat.shape[1]))
+        return taken

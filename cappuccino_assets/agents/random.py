@@ -36,6 +36,11 @@ class MemberRandom:
         """Number of streams, M."""
         return self._keys.shape[0]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the numbers are drawn."""
+        return self._keys.device
+
     def uniform(self, *shape: int) -> Tensor:
         """Draw from the open unit interval; float64, shape (M, *shape)."""
         bits = _logical_shift(self._bits(math.prod(shape)), 11)

@@ -11,10 +11,8 @@ from cappuccino_assets.training.task import Task
 _N_REPORTS = 32  # entries of the learning curve
 
 
-def train_ddqn(
-    task: Task, agent: DDQNAgent, random: MemberRandom, *, n_steps: int
-) -> list[dict[str, Tensor]]:
-    """Train every member for `n_steps` environment steps.
+class DDQNTraining:
+    """A training that can be halted after any step, and continued.
 
     Learning begins as soon as one batch is held. Gradient steps and copies to the target network
     are counted in environment steps, so the number of environments does not change them.
@@ -24,51 +22,97 @@ def train_ddqn(
         agent: The members; changed in place.
         random: Streams of exploration and replay.
         n_steps: Environment steps of one member, rounded up to whole steps of all environments.
+    """
+
+    def __init__(self, task: Task, agent: DDQNAgent, random: MemberRandom, *, n_steps: int):
+        self._task = task
+        self._agent = agent
+        self._random = random
+        self._config = agent.configs[0]
+        self._trades = agent.action_space.trade_table(task.state().device)
+        self._buffer = _buffer(task, self._config.buffer_size)
+        self._n_rounds = -(-n_steps // task.n_envs)
+        self._n_acted = 0
+        self._reward = self._trades.new_zeros(task.n_members)  # since the last report
+        self._n_rewards = 0
+        self.curve: list[dict[str, Tensor]] = []
+
+    @property
+    def n_steps(self) -> int:
+        """Environment steps of the whole training of one member."""
+        return self._n_rounds * self._task.n_envs
+
+    @property
+    def n_done(self) -> int:
+        """Environment steps that each member has taken."""
+        return self._n_acted * self._task.n_envs
+
+    def advance(self, until_step: int) -> None:
+        """Go on until at least so many steps are done, or all are."""
+        while self.n_done < min(until_step, self.n_steps):
+            progress = self._n_acted / self._n_rounds
+            self._act(self._agent.epsilon(progress))
+            diagnostics = self._learn(progress)
+            if self._n_crossed(self._config.target_update):
+                self._agent.copy_to_target()
+            if diagnostics and self._n_rewards >= self._n_rounds / _N_REPORTS:
+                self._report(diagnostics)
+
+    @torch.no_grad()
+    def _act(self, epsilon: Tensor) -> None:
+        task = self._task
+        state = task.state()
+        draws = self._random.uniform(task.n_envs, 2)
+        action = self._agent.sample(task.observe(state), draws, epsilon=epsilon)
+        transition = task.step(self._trades[action])
+        self._buffer.append(state, action, transition)
+        self._reward += transition.reward.mean(dim=1)
+        self._n_rewards += 1
+        self._n_acted += 1
+
+    def _learn(self, progress: float) -> dict[str, Tensor]:
+        diagnostics: dict[str, Tensor] = {}
+        for _ in range(self._n_crossed(self._config.train_frequency)):
+            if self._buffer.n_transitions >= self._config.batch_size:
+                diagnostics = self._agent.update(self._replay(), progress=progress)
+        return diagnostics
+
+    def _n_crossed(self, every: int) -> int:
+        """Count the multiples of `every` among the steps of the last round."""
+        return self.n_done // every - (self.n_done - self._task.n_envs) // every
+
+    def _report(self, diagnostics: dict[str, Tensor]) -> None:
+        self.curve.append({"mean_reward": self._reward / self._n_rewards, **diagnostics})
+        self._reward.zero_()
+        self._n_rewards = 0
+
+    def _replay(self) -> DDQNBatch:
+        sample = self._buffer.sample(
+            self._random,
+            batch_size=self._config.batch_size,
+            gamma=self._agent.discounts(),
+            n_step=self._config.n_step,
+        )
+        return DDQNBatch(
+            observation=self._task.observe(sample.state),
+            action=sample.action,
+            n_step_return=sample.n_step_return,
+            next_observation=self._task.observe(sample.next_state),
+            discount=sample.discount,
+        )
+
+
+def train_ddqn(
+    task: Task, agent: DDQNAgent, random: MemberRandom, *, n_steps: int
+) -> list[dict[str, Tensor]]:
+    """Train every member for at least `n_steps` environment steps.
 
     Returns:
         Diagnostics at evenly spaced points, tensors of shape (M,).
     """
-    table = agent.action_space.trade_table(task.state().device)
-    buffer = _buffer(task, agent.config.buffer_size)
-    n_rounds = -(-n_steps // task.n_envs)
-    rewards: list[Tensor] = []
-    curve = []
-    for number in range(n_rounds):
-        progress = number / n_rounds
-        rewards.append(_act(task, agent, buffer, random, table, epsilon=agent.epsilon(progress)))
-        done = (number + 1) * task.n_envs
-        diagnostics: dict[str, Tensor] = {}
-        for _ in range(_crossings(done, task.n_envs, agent.config.train_frequency)):
-            if buffer.n_transitions >= agent.config.batch_size:
-                diagnostics = agent.update(_replay(task, agent, buffer, random), progress=progress)
-        if _crossings(done, task.n_envs, agent.config.target_update):
-            agent.copy_to_target()
-        if diagnostics and len(rewards) >= n_rounds / _N_REPORTS:
-            curve.append({"mean_reward": torch.stack(rewards).mean(dim=0), **diagnostics})
-            rewards.clear()
-    return curve
-
-
-def _act(
-    task: Task,
-    agent: DDQNAgent,
-    buffer: ReplayBuffer,
-    random: MemberRandom,
-    table: Tensor,
-    *,
-    epsilon: float,
-) -> Tensor:
-    state = task.state()
-    draws = random.uniform(task.n_envs, 2)
-    action = agent.sample(task.observe(state), draws, epsilon=epsilon)
-    transition = task.step(table[action])
-    buffer.append(state, action, transition)
-    return transition.reward.mean(dim=1)
-
-
-def _crossings(done: int, n_new: int, every: int) -> int:
-    """Count the multiples of `every` among the last `n_new` of `done` steps."""
-    return done // every - (done - n_new) // every
+    training = DDQNTraining(task, agent, random, n_steps=n_steps)
+    training.advance(training.n_steps)
+    return training.curve
 
 
 def _buffer(task: Task, capacity: int) -> ReplayBuffer:
@@ -79,20 +123,4 @@ def _buffer(task: Task, capacity: int) -> ReplayBuffer:
         state_size=state.shape[2],
         capacity=capacity,
         device=state.device,
-    )
-
-
-def _replay(task: Task, agent: DDQNAgent, buffer: ReplayBuffer, random: MemberRandom) -> DDQNBatch:
-    sample = buffer.sample(
-        random,
-        batch_size=agent.config.batch_size,
-        gamma=agent.config.gamma,
-        n_step=agent.config.n_step,
-    )
-    return DDQNBatch(
-        observation=task.observe(sample.state),
-        action=sample.action,
-        n_step_return=sample.n_step_return,
-        next_observation=task.observe(sample.next_state),
-        discount=sample.discount,
     )

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from cappuccino_assets.agents.advantages import generalized_advantage
-from cappuccino_assets.agents.ppo import PPOAgent, PPOBatch
+from cappuccino_assets.agents.ppo import PPOAgent
+from cappuccino_assets.agents.ppo_batch import PPOBatch
 from cappuccino_assets.agents.random import MemberRandom
-from cappuccino_assets.training.task import Task, Transition
+from cappuccino_assets.training.task import Task
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
     """What T steps of every member left; shapes begin with (M, T, E)."""
 
@@ -24,65 +25,115 @@ class Rollout:
     next_state: Tensor
 
 
-def train_ppo(
-    task: Task, agent: PPOAgent, random: MemberRandom, *, n_steps: int
-) -> list[dict[str, Tensor]]:
-    """Train every member for at least `n_steps` environment steps.
+class PPOTraining:
+    """A training that can be halted after any rollout, and continued.
 
     Args:
         task: The environments.
         agent: The members; changed in place.
         random: Streams of the exploration noise.
-        n_steps: Environment steps of one member; whole rollouts are made.
+        n_steps: Environment steps of one member; whole rollouts are made, so it may become more.
+    """
+
+    def __init__(self, task: Task, agent: PPOAgent, random: MemberRandom, *, n_steps: int):
+        self._task = task
+        self._agent = agent
+        self._random = random
+        self._length = max(1, agent.configs[0].target_step // task.n_envs)
+        self._n_updates = max(1, -(-n_steps // self._steps_per_update))
+        self._n_updated = 0
+        self._rollout: Rollout | None = None
+        self.curve: list[dict[str, Tensor]] = []
+
+    @property
+    def n_steps(self) -> int:
+        """Environment steps of the whole training of one member."""
+        return self._n_updates * self._steps_per_update
+
+    @property
+    def n_done(self) -> int:
+        """Environment steps that each member has taken."""
+        return self._n_updated * self._steps_per_update
+
+    def advance(self, until_step: int) -> None:
+        """Go on until at least so many steps are done, or all are."""
+        while self.n_done < min(until_step, self.n_steps):
+            self._rollout = rollout = collect_rollout(
+                self._task, self._agent, self._random, length=self._length, into=self._rollout
+            )
+            diagnostics = self._agent.update(
+                ppo_batch(rollout, self._task, self._agent),
+                progress=self._n_updated / self._n_updates,
+                next_progress=(self._n_updated + 1) / self._n_updates,
+            )
+            self._n_updated += 1
+            self.curve.append({"mean_reward": rollout.reward.mean(dim=(1, 2)), **diagnostics})
+
+    @property
+    def _steps_per_update(self) -> int:
+        return self._length * self._task.n_envs
+
+
+def train_ppo(
+    task: Task, agent: PPOAgent, random: MemberRandom, *, n_steps: int
+) -> list[dict[str, Tensor]]:
+    """Train every member for at least `n_steps` environment steps.
 
     Returns:
         Diagnostics of each update, tensors of shape (M,).
     """
-    length = max(1, agent.config.target_step // task.n_envs)
-    n_updates = max(1, -(-n_steps // (length * task.n_envs)))
-    curve = []
-    for number in range(n_updates):
-        rollout = collect_rollout(task, agent, random, length=length)
-        batch = ppo_batch(rollout, task, agent)
-        diagnostics = agent.update(
-            batch, progress=number / n_updates, next_progress=(number + 1) / n_updates
-        )
-        curve.append({"mean_reward": rollout.reward.mean(dim=(1, 2)), **diagnostics})
-    return curve
+    training = PPOTraining(task, agent, random, n_steps=n_steps)
+    training.advance(training.n_steps)
+    return training.curve
 
 
-def collect_rollout(task: Task, agent: PPOAgent, random: MemberRandom, *, length: int) -> Rollout:
-    """Act for `length` steps in every environment of every member."""
+@torch.no_grad()
+def collect_rollout(
+    task: Task,
+    agent: PPOAgent,
+    random: MemberRandom,
+    *,
+    length: int,
+    into: Rollout | None = None,
+) -> Rollout:
+    """Act for `length` steps in every environment of every member.
+
+    Args:
+        task: The environments.
+        agent: Acts.
+        random: Streams of the exploration noise.
+        length: Steps of each environment, T.
+        into: An earlier rollout of this task and length, which is overwritten.
+    """
     noise = random.normal(length, task.n_envs, agent.n_noise)
-    steps: list[tuple[Tensor, Tensor, Tensor, Transition]] = []
+    rollout = into or _empty_rollout(task, length, agent.action_space.n_outputs)
     for t in range(length):
         observation = task.observe(task.state())
         latent, log_probability = agent.sample(observation, noise[:, t])
-        steps.append((observation, latent, log_probability, task.step(latent.tanh())))
-    observations, latents, log_probabilities, transitions = zip(*steps, strict=True)
-    return Rollout(
-        observation=torch.stack(observations, dim=1),
-        latent_action=torch.stack(latents, dim=1),
-        log_probability=torch.stack(log_probabilities, dim=1),
-        reward=torch.stack([t.reward for t in transitions], dim=1),
-        terminated=torch.stack([t.terminated for t in transitions], dim=1),
-        truncated=torch.stack([t.truncated for t in transitions], dim=1),
-        next_state=torch.stack([t.next_state for t in transitions], dim=1),
-    )
+        transition = task.step(latent.tanh())
+        rollout.observation[:, t] = observation
+        rollout.latent_action[:, t] = latent
+        rollout.log_probability[:, t] = log_probability
+        rollout.reward[:, t] = transition.reward
+        rollout.terminated[:, t] = transition.terminated
+        rollout.truncated[:, t] = transition.truncated
+        rollout.next_state[:, t] = transition.next_state
+    return rollout
 
 
 def ppo_batch(rollout: Rollout, task: Task, agent: PPOAgent) -> PPOBatch:
     """Estimate advantages and value targets, and lay all samples of a member in one row."""
     shape = rollout.reward.shape
     value = agent.value(rollout.observation.flatten(1, 2)).view(shape)
+    gamma, gae_lambda = agent.discounts()
     advantage = generalized_advantage(
         rollout.reward,
         value,
         next_values(rollout, value, task, agent),
         rollout.terminated,
         rollout.truncated,
-        gamma=agent.config.gamma,
-        gae_lambda=agent.config.gae_lambda,
+        gamma=gamma,
+        gae_lambda=gae_lambda,
     )
     return PPOBatch(
         observation=rollout.observation.flatten(1, 2),
@@ -108,3 +159,21 @@ def next_values(rollout: Rollout, value: Tensor, task: Task, agent: PPOAgent) ->
         seen = agent.value(task.observe(states.flatten(1, 2))).view(states.shape[:-1])
         reached[:, cut] = torch.where(rollout.truncated[:, cut], seen, reached[:, cut])
     return reached
+
+
+def _empty_rollout(task: Task, length: int, n_actions: int) -> Rollout:
+    state = task.state()
+    shape = (task.n_members, length, task.n_envs)
+
+    def empty(*width: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.empty(*shape, *width, dtype=dtype, device=state.device)
+
+    return Rollout(
+        observation=empty(task.observation_size),
+        latent_action=empty(n_actions),
+        log_probability=empty(),
+        reward=empty(),
+        terminated=empty(dtype=torch.bool),
+        truncated=empty(dtype=torch.bool),
+        next_state=empty(state.shape[2]),
+    )

@@ -61,7 +61,7 @@ class ReplayBuffer:
         self._n_written += 1
 
     def sample(
-        self, random: MemberRandom, *, batch_size: int, gamma: float, n_step: int
+        self, random: MemberRandom, *, batch_size: int, gamma: float | Tensor, n_step: int
     ) -> ReplaySample:
         """Draw transitions with replacement, and look up to `n_step` steps ahead.
 
@@ -70,29 +70,36 @@ class ReplayBuffer:
         """
         n_held = min(self._n_written, self._length)
         age, env = self._draw(random, batch_size, n_held)
-        row = (self._n_written - 1 - age) % self._length
-        members = torch.arange(row.shape[0], device=row.device)[:, None]
-        total = torch.zeros(row.shape, device=row.device)
-        discount = torch.ones_like(total)
-        last = row
-        alive = torch.ones_like(row, dtype=torch.bool)
-        for ahead in range(min(n_step, n_held)):
-            there = (row + ahead) % self._length
-            alive = alive & (age >= ahead)
-            total = total + alive * discount * self._reward[members, there, env]
-            last = torch.where(alive, there, last)
-            discount = torch.where(alive, discount * gamma, discount)
-            alive = alive & ~self._ended[members, there, env]
+        ahead = torch.arange(min(n_step, n_held), device=age.device)
+        row = (self._n_written - 1 - age[..., None] + ahead) % self._length
+        path = self._place(row, env[..., None])  # (M, B, n): the steps that follow each other
+        ended = _at(self._ended, path) | (age[..., None] <= ahead)
+        before = torch.cat([torch.zeros_like(ended[..., :1]), ended[..., :-1]], dim=2)
+        reached = before.cumsum(dim=2) == 0  # also the step that ends an episode
+        weight = gamma[..., None] ** ahead if isinstance(gamma, Tensor) else gamma**ahead
+        n_reached = reached.sum(dim=2)
+        last = path.gather(2, n_reached[..., None] - 1)[..., 0]
         return ReplaySample(
-            state=self._state[members, row, env],
-            action=self._action[members, row, env],
-            n_step_return=total,
-            next_state=self._next_state[members, last, env],
-            discount=discount * ~self._terminated[members, last, env],
+            state=_at(self._state, path[..., 0]),
+            action=_at(self._action, path[..., 0]),
+            n_step_return=(_at(self._reward, path) * weight * reached).sum(dim=2),
+            next_state=_at(self._next_state, last),
+            discount=gamma**n_reached * ~_at(self._terminated, last),
         )
+
+    def _place(self, row: Tensor, env: Tensor) -> Tensor:
+        """Number transitions (M, ...) through all members, rows and environments."""
+        n_members, length, n_envs = self._reward.shape
+        member = torch.arange(n_members, device=row.device)[:, None, None]
+        return (member * length + row) * n_envs + env
 
     def _draw(self, random: MemberRandom, batch_size: int, n_held: int) -> tuple[Tensor, Tensor]:
         draws = random.uniform(2, batch_size)
         age = (draws[:, 0] * n_held).long()
         env = (draws[:, 1] * self._reward.shape[2]).long()
         return age, env
+
+
+def _at(ring: Tensor, place: Tensor) -> Tensor:
+    """Look transitions up in a ring (M, T, E, ...)."""
+    return ring.flatten(0, 2).index_select(0, place.flatten()).view(*place.shape, *ring.shape[3:])

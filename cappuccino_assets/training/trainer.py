@@ -142,12 +142,15 @@ def _train(
     n_steps: int,
 ) -> tuple[Policy, list[dict[str, Tensor]]]:
     space = action_space_of(config, n_symbols)
-    size = task.observation_size
+    size, weights = task.observation_size, streams["weights"]
     if isinstance(config, PPOConfig):
-        ppo = PPOAgent(config, observation_size=size, action_space=space, random=streams["weights"])
+        configs = [config] * task.n_members
+        ppo = PPOAgent(configs, observation_size=size, action_space=space, random=weights)
         curve = train_ppo(task, ppo, streams["exploration"], n_steps=n_steps)
         return ppo.policy(), curve
-    ddqn = DDQNAgent(config, observation_size=size, action_space=space, random=streams["weights"])
+    ddqn = DDQNAgent(
+        [config] * task.n_members, observation_size=size, action_space=space, random=weights
+    )
     curve = train_ddqn(task, ddqn, streams["exploration"], n_steps=n_steps)
     return ddqn.policy(), curve
 

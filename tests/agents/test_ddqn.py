@@ -20,7 +20,7 @@ def test_the_online_network_chooses_and_the_target_network_values() -> None:
 def _agent(**changes: float) -> DDQNAgent:
     config = DDQNConfig(**{"net_dimension": 16, "learning_rate": 1e-2, **changes})  # type: ignore[arg-type]
     space = ActionSpace(kind="discrete", n_symbols=1)
-    return DDQNAgent(config, observation_size=2, action_space=space, random=MemberRandom([0]))
+    return DDQNAgent([config], observation_size=2, action_space=space, random=MemberRandom([0]))
 
 
 def _batch(*, n_step_return: float, discount: float) -> DDQNBatch:
@@ -36,8 +36,9 @@ def _batch(*, n_step_return: float, discount: float) -> DDQNBatch:
 
 def test_values_move_towards_the_target_networks_not_the_online_ones() -> None:
     agent = _agent()
-    agent._target.weights[-1].zero_()
-    agent._target.biases[-1].fill_(4.0)
+    weights = agent._architecture.views(agent._target)
+    weights.output.zero_()
+    weights.output_bias.fill_(4.0)
     for _ in range(300):
         diagnostics = agent.update(_batch(n_step_return=1.0, discount=0.5), progress=0.0)
     assert abs(diagnostics["mean_value"].item() - (1.0 + 0.5 * 4.0)) < 0.1
@@ -47,9 +48,14 @@ def test_the_target_network_catches_up_only_when_told() -> None:
     agent = _agent()
     batch = _batch(n_step_return=1.0, discount=0.0)
     agent.update(batch, progress=0.0)
-    assert not torch.equal(agent._target.weights[0], agent._online.weights[0])
+    assert not torch.equal(*_networks(agent))
     agent.copy_to_target()
-    assert torch.equal(agent._target.weights[0], agent._online.weights[0])
+    assert torch.equal(*_networks(agent))
+
+
+def _networks(agent: DDQNAgent) -> tuple[torch.Tensor, torch.Tensor]:
+    state = agent.state_dict()
+    return state["target"], state["values"]
 
 
 @pytest.mark.parametrize(("epsilon", "share"), [(0.0, 0.0), (0.5, 0.45), (1.0, 0.9)])
@@ -57,8 +63,9 @@ def test_a_share_epsilon_of_the_actions_is_random(epsilon: float, share: float) 
     # One random action in ten is the greedy one by chance.
     agent = _agent()
     observation = MemberRandom([6]).normal(20_000, 2)
-    greedy = agent._online(observation).argmax(dim=2)
-    action = agent.sample(observation, MemberRandom([7]).uniform(20_000, 2), epsilon=epsilon)
+    draws = MemberRandom([7]).uniform(20_000, 2)
+    greedy = agent.sample(observation, draws, epsilon=torch.tensor([[0.0]]))
+    action = agent.sample(observation, draws, epsilon=torch.tensor([[epsilon]]))
     assert abs((action != greedy).float().mean().item() - share) < 0.015
     assert action.min() >= 0
     assert action.max() <= 9
@@ -68,17 +75,19 @@ def test_the_learning_rate_falls_with_the_progress() -> None:
     moved = []
     for progress in (0.0, 1.0):
         agent = _agent(max_grad_norm=1e6)
-        before = agent._online.biases[-1].detach().clone()
+        before = agent.state_dict()["values"]
         agent.update(_batch(n_step_return=9.0, discount=0.0), progress=progress)
-        moved.append((agent._online.biases[-1] - before).abs().max())
+        moved.append((agent.state_dict()["values"] - before).abs().max())
     torch.testing.assert_close(moved[1] / moved[0], torch.tensor(0.3), rtol=0.01, atol=0.0)
 
 
 def test_epsilon_falls_from_one_and_stays() -> None:
     config = DDQNConfig(epsilon_end=0.1, epsilon_decay_fraction=0.5)
     space = ActionSpace(kind="discrete", n_symbols=1)
-    agent = DDQNAgent(config, observation_size=2, action_space=space, random=MemberRandom([0]))
-    assert [agent.epsilon(p) for p in (0.0, 0.25, 0.5, 1.0)] == pytest.approx([1, 0.55, 0.1, 0.1])
+    agent = DDQNAgent([config], observation_size=2, action_space=space, random=MemberRandom([0]))
+    assert [agent.epsilon(p).item() for p in (0.0, 0.25, 0.5, 1.0)] == pytest.approx(
+        [1, 0.55, 0.1, 0.1]
+    )
 
 
 def test_a_batch_larger_than_the_buffer_is_refused() -> None:

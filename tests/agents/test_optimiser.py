@@ -1,48 +1,64 @@
 import pytest
 import torch
 
-from cappuccino_assets.agents.optimiser import PopulationAdam, rate_factor
+from cappuccino_assets.agents.optimiser import Adam, rate_factor
+from cappuccino_assets.agents.ppo import PPOConfig
 from cappuccino_assets.agents.random import MemberRandom
 
-
-def _tensors() -> list[torch.Tensor]:
-    random = MemberRandom([1, 2])
-    return [random.normal(3, 4), random.normal(1, 4)]
-
-
-def _loss(tensors: list[torch.Tensor]) -> torch.Tensor:
-    return sum((((t - 1) ** 4).sum() for t in tensors), torch.tensor(0.0))
+CONFIGS = [
+    PPOConfig(learning_rate=0.01, adam_epsilon=1e-7, max_grad_norm=0.5),
+    PPOConfig(learning_rate=0.03, adam_epsilon=1e-3, max_grad_norm=5.0),
+]
 
 
-def _member_losses(tensors: list[torch.Tensor]) -> torch.Tensor:
-    return torch.stack([_loss([t[m] for t in tensors]) for m in (0, 1)])
+def _values() -> torch.Tensor:
+    return MemberRandom([1, 2]).normal(12)
 
 
-def test_each_member_moves_as_if_adam_had_it_alone() -> None:
-    population = _tensors()
-    adam = PopulationAdam(population, learning_rate=0.01, epsilon=1e-7, max_grad_norm=0.5)
-    singles = [[t[m].clone().requires_grad_() for t in _tensors()] for m in (0, 1)]
-    oracles = [torch.optim.Adam(tensors, lr=0.01, eps=1e-7) for tensors in singles]
-    for _ in range(5):
-        adam.minimise(_member_losses(population), rate_factor=1.0)
-        for tensors, oracle in zip(singles, oracles, strict=True):
-            oracle.zero_grad()
-            _loss(tensors).backward()
-            torch.nn.utils.clip_grad_norm_(tensors, 0.5)
+def _gradient(values: torch.Tensor) -> torch.Tensor:
+    return 4 * (values.detach() - 1) ** 3
+
+
+def test_each_member_moves_as_if_torchs_adam_had_it_alone() -> None:
+    values = _values()
+    adam = Adam(values, CONFIGS)
+    singles = [_values()[m].clone().requires_grad_() for m in (0, 1)]
+    oracles = [
+        torch.optim.Adam([single], lr=config.learning_rate, eps=config.adam_epsilon)
+        for single, config in zip(singles, CONFIGS, strict=True)
+    ]
+    for factor in (1.0, 1.0, 0.5):
+        norms = adam.step(_gradient(values), [factor, factor])
+        for m, (single, oracle) in enumerate(zip(singles, oracles, strict=True)):
+            single.grad = _gradient(single)
+            norm = torch.nn.utils.clip_grad_norm_([single], CONFIGS[m].max_grad_norm)
+            torch.testing.assert_close(norms[m], norm)
+            oracle.param_groups[0]["lr"] = CONFIGS[m].learning_rate * factor
             oracle.step()
     for m in (0, 1):
-        for mine, theirs in zip(population, singles[m], strict=True):
-            torch.testing.assert_close(mine[m], theirs, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(values[m], singles[m].detach(), rtol=1e-5, atol=1e-6)
 
 
-def test_an_inactive_member_stands_still() -> None:
-    population = _tensors()
-    adam = PopulationAdam(population, learning_rate=0.01, epsilon=1e-7, max_grad_norm=0.5)
-    before = [t.detach().clone() for t in population]
-    adam.minimise(_member_losses(population), rate_factor=1.0, active=torch.tensor([True, False]))
-    for now, then in zip(population, before, strict=True):
-        assert not torch.equal(now[0], then[0])
-        assert torch.equal(now[1], then[1])
+def test_some_members_move_on_and_come_back() -> None:
+    values, alone = _values(), _values()
+    adam, oracle = Adam(values, CONFIGS), Adam(alone, CONFIGS)
+    second = torch.tensor([1])
+    part = adam.of(second)
+    part.step(_gradient(part.values), [0.2, 1.0])
+    adam.put(second, part)
+    oracle.step(_gradient(alone), [1.0, 1.0])
+    assert torch.equal(values[0], _values()[0])
+    assert torch.equal(values[1], alone[1])
+    assert adam.state_dict()["n_steps"][:, 0].tolist() == [0, 1]
+
+
+def test_a_state_that_is_loaded_goes_on_as_before() -> None:
+    first, second = Adam(_values(), CONFIGS), Adam(_values(), CONFIGS)
+    first.step(_gradient(first.values), [1.0, 1.0])
+    second.load_state_dict(first.state_dict())
+    for adam in (first, second):
+        adam.step(_gradient(adam.values), [1.0, 1.0])
+    assert torch.equal(first.values, second.values)
 
 
 def test_schedules_fall_from_one_to_the_factor() -> None:

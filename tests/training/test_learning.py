@@ -20,7 +20,9 @@ from tests.training.toy_task import SignTask
 def _ppo(seeds: list[int]) -> Policy:
     config = PPOConfig(net_dimension=16, batch_size=64, target_step=256, learning_rate=3e-3)
     space = ActionSpace(kind="continuous", n_symbols=1)
-    agent = PPOAgent(config, observation_size=1, action_space=space, random=MemberRandom(seeds))
+    agent = PPOAgent(
+        [config] * len(seeds), observation_size=1, action_space=space, random=MemberRandom(seeds)
+    )
     task = SignTask(seeds=seeds, n_envs=8)
     train_ppo(task, agent, MemberRandom([s + 50 for s in seeds]), n_steps=8192)
     return agent.policy()
@@ -31,7 +33,9 @@ def _ddqn(seeds: list[int]) -> Policy:
         net_dimension=16, batch_size=64, learning_rate=3e-3, train_frequency=8, target_update=256
     )
     space = ActionSpace(kind="discrete", n_symbols=1)
-    agent = DDQNAgent(config, observation_size=1, action_space=space, random=MemberRandom(seeds))
+    agent = DDQNAgent(
+        [config] * len(seeds), observation_size=1, action_space=space, random=MemberRandom(seeds)
+    )
     task = SignTask(seeds=seeds, n_envs=8)
     train_ddqn(task, agent, MemberRandom([s + 50 for s in seeds]), n_steps=8192)
     return agent.policy()
@@ -59,7 +63,9 @@ def test_the_same_seed_gives_the_same_policy(train: object) -> None:
 
 def test_within_an_episode_the_value_reached_is_the_next_steps_value() -> None:
     space = ActionSpace(kind="continuous", n_symbols=1)
-    agent = PPOAgent(PPOConfig(), observation_size=1, action_space=space, random=MemberRandom([1]))
+    agent = PPOAgent(
+        [PPOConfig()], observation_size=1, action_space=space, random=MemberRandom([1])
+    )
     task = SignTask(seeds=[1], n_envs=2)
     rollout = collect_rollout(task, agent, MemberRandom([2]), length=3)
     rollout.truncated[0, 0, 1] = True
@@ -77,7 +83,7 @@ def test_within_an_episode_the_value_reached_is_the_next_steps_value() -> None:
 def test_value_targets_are_discounted_returns_when_traces_are_whole() -> None:
     config = PPOConfig(gamma=0.5, gae_lambda=1.0)
     space = ActionSpace(kind="continuous", n_symbols=1)
-    agent = PPOAgent(config, observation_size=1, action_space=space, random=MemberRandom([1]))
+    agent = PPOAgent([config], observation_size=1, action_space=space, random=MemberRandom([1]))
     task = SignTask(seeds=[1], n_envs=1)
     row = torch.zeros(1, 2, 1)
     rollout = Rollout(
@@ -101,7 +107,7 @@ def test_gradient_steps_are_counted_in_environment_steps(
 ) -> None:
     # 256 steps in rounds of 8; the buffer holds a batch of 64 from the round on that ends with 64.
     agent = _trained_ddqn(train_frequency=train_frequency, target_update=1000)
-    assert agent._optimiser._n_steps.item() == n_updates
+    assert agent.state_dict()["n_steps"].item() == n_updates
 
 
 @pytest.mark.parametrize(("target_update", "is_copied"), [(256, True), (257, False)])
@@ -109,13 +115,14 @@ def test_the_target_network_is_copied_every_so_many_steps(
     target_update: int, is_copied: bool
 ) -> None:
     agent = _trained_ddqn(train_frequency=16, target_update=target_update)
-    same = torch.equal(agent._target.weights[0], agent._online.weights[0])
+    state = agent.state_dict()
+    same = torch.equal(state["target"], state["values"])
     assert same is is_copied
 
 
 def _trained_ddqn(**changes: int) -> DDQNAgent:
     config = DDQNConfig(net_dimension=16, batch_size=64, **changes)
     space = ActionSpace(kind="discrete", n_symbols=1)
-    agent = DDQNAgent(config, observation_size=1, action_space=space, random=MemberRandom([1]))
+    agent = DDQNAgent([config], observation_size=1, action_space=space, random=MemberRandom([1]))
     train_ddqn(SignTask(seeds=[1], n_envs=8), agent, MemberRandom([2]), n_steps=256)
     return agent
