@@ -26,7 +26,7 @@ class DDQNTraining:
 
     def __init__(self, task: Task, agent: DDQNAgent, random: MemberRandom, *, n_steps: int):
         self._task = task
-        self._agent = agent
+        self.agent = agent
         self._random = random
         self._config = agent.configs[0]
         self._trades = agent.action_space.trade_table(task.state().device)
@@ -51,10 +51,10 @@ class DDQNTraining:
         """Go on until at least so many steps are done, or all are."""
         while self.n_done < min(until_step, self.n_steps):
             progress = self._n_acted / self._n_rounds
-            self._act(self._agent.epsilon(progress))
+            self._act(self.agent.epsilon(progress))
             diagnostics = self._learn(progress)
             if self._n_crossed(self._config.target_update):
-                self._agent.copy_to_target()
+                self.agent.copy_to_target()
             if diagnostics and self._n_rewards >= self._n_rounds / _N_REPORTS:
                 self._report(diagnostics)
 
@@ -63,7 +63,7 @@ class DDQNTraining:
         task = self._task
         state = task.state()
         draws = self._random.uniform(task.n_envs, 2)
-        action = self._agent.sample(task.observe(state), draws, epsilon=epsilon)
+        action = self.agent.sample(task.observe(state), draws, epsilon=epsilon)
         transition = task.step(self._trades[action])
         self._buffer.append(state, action, transition)
         self._reward += transition.reward.mean(dim=1)
@@ -74,7 +74,7 @@ class DDQNTraining:
         diagnostics: dict[str, Tensor] = {}
         for _ in range(self._n_crossed(self._config.train_frequency)):
             if self._buffer.n_transitions >= self._config.batch_size:
-                diagnostics = self._agent.update(self._replay(), progress=progress)
+                diagnostics = self.agent.update(self._replay(), progress=progress)
         return diagnostics
 
     def _n_crossed(self, every: int) -> int:
@@ -90,7 +90,7 @@ class DDQNTraining:
         sample = self._buffer.sample(
             self._random,
             batch_size=self._config.batch_size,
-            gamma=self._agent.discounts(),
+            gamma=self.agent.discounts(),
             n_step=self._config.n_step,
         )
         return DDQNBatch(

@@ -39,7 +39,6 @@ class MarketTask:
         self._random = random
         self._cycle_bars = cycle_bars
         environment.reset(*self._draw_cut())
-        self._n_rounds = 0
 
     @property
     def n_members(self) -> int:
@@ -56,11 +55,6 @@ class MarketTask:
         """Width of the observation, O."""
         return self._observe.size
 
-    @property
-    def n_steps(self) -> int:
-        """Steps taken so far in the environments of each member."""
-        return self._n_rounds * self.n_envs
-
     def state(self) -> Tensor:
         """Return (bar, account) of every environment, shape (M, E, 1 + A)."""
         bar = self._environment.bar[..., None].float()
@@ -73,7 +67,6 @@ class MarketTask:
     def step(self, action: Tensor) -> Transition:
         """Trade one bar in every environment, and restart those whose episode ended."""
         step = self._environment.step(action)
-        self._n_rounds += 1
         transition = Transition(
             reward=step.reward,
             terminated=step.terminated,

@@ -37,7 +37,7 @@ class PPOTraining:
 
     def __init__(self, task: Task, agent: PPOAgent, random: MemberRandom, *, n_steps: int):
         self._task = task
-        self._agent = agent
+        self.agent = agent
         self._random = random
         self._length = max(1, agent.configs[0].target_step // task.n_envs)
         self._n_updates = max(1, -(-n_steps // self._steps_per_update))
@@ -59,10 +59,10 @@ class PPOTraining:
         """Go on until at least so many steps are done, or all are."""
         while self.n_done < min(until_step, self.n_steps):
             self._rollout = rollout = collect_rollout(
-                self._task, self._agent, self._random, length=self._length, into=self._rollout
+                self._task, self.agent, self._random, length=self._length, into=self._rollout
             )
-            diagnostics = self._agent.update(
-                ppo_batch(rollout, self._task, self._agent),
+            diagnostics = self.agent.update(
+                ppo_batch(rollout, self._task, self.agent),
                 progress=self._n_updated / self._n_updates,
                 next_progress=(self._n_updated + 1) / self._n_updates,
             )

@@ -22,9 +22,9 @@ from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.blocks import Block
 from cappuccino_assets.features.scaling import Scaler
-from cappuccino_assets.training.ddqn import train_ddqn
+from cappuccino_assets.training.ddqn import DDQNTraining
 from cappuccino_assets.training.market_task import MarketTask
-from cappuccino_assets.training.ppo import train_ppo
+from cappuccino_assets.training.ppo import PPOTraining
 
 AgentConfig = PPOConfig | DDQNConfig
 _DDQN_ENVS = 16
@@ -75,6 +75,91 @@ def action_space_of(agent: AgentConfig, n_symbols: int) -> ActionSpace:
     return ActionSpace(kind="continuous", n_symbols=n_symbols)
 
 
+class PopulationTraining:
+    """The training of all members together, which can be halted and continued.
+
+    The result depends on the arguments alone: each member draws from streams of its own seed, and
+    becomes bit for bit what it would become without the others.
+
+    Args:
+        arrays: Market features and prices; only rows of each member's blocks are visited.
+        members: One plan per member, M.
+        agent: Hyper-parameters, the same for all members.
+        rules: Rules of money.
+        reward: Terms of the reward.
+        lookback: Bars in one observation, L.
+        norm_tech_exp: Indicators are multiplied by 2 to this power.
+        break_step: Environment steps of the training of one member.
+        device: Where everything runs.
+    """
+
+    def __init__(
+        self,
+        arrays: FeatureArrays,
+        members: Sequence[MemberPlan],
+        *,
+        agent: AgentConfig,
+        rules: TradingRules,
+        reward: RewardConfig,
+        lookback: int,
+        norm_tech_exp: float,
+        break_step: int,
+        device: torch.device | str = "cpu",
+    ):
+        market = MarketTensors.from_arrays(arrays, device)
+        environment = TradingEnvironment(
+            market,
+            rules=[rules] * len(members),
+            rewards=[reward] * len(members),
+            n_envs=n_envs_of(agent),
+            continuing=False,
+        )
+        observe = ObservationBuilder(
+            market,
+            lookback=lookback,
+            scalers=[member.scaler for member in members],
+            norm_tech_exp=norm_tech_exp,
+            has_clock=rules.cycle_bars is not None,
+        )
+        starts = StartTable(
+            [member.blocks for member in members],
+            arrays.tradable,
+            lookback=lookback,
+            segment=arrays.segment,
+            device=device,
+        )
+        streams = _streams([member.seed for member in members], device)
+        task = MarketTask(
+            environment, observe, starts, streams["starts"], cycle_bars=rules.cycle_bars
+        )
+        space = action_space_of(agent, len(arrays.symbols))
+        self._training = _training(task, agent, space, streams, n_steps=break_step)
+
+    @property
+    def n_steps(self) -> int:
+        """Environment steps of the whole training of one member."""
+        return self._training.n_steps
+
+    @property
+    def n_done(self) -> int:
+        """Environment steps that each member has taken."""
+        return self._training.n_done
+
+    def advance(self, until_step: int) -> None:
+        """Go on until at least so many steps are done, or all are."""
+        self._training.advance(until_step)
+
+    def outcome(self) -> TrainedPopulation:
+        """Copy the members as they are now.
+
+        Raises:
+            TrialFailedError: If a weight or diagnostic is not finite.
+        """
+        policy = self._training.agent.policy()
+        curve = _checked(policy, self._training.curve)
+        return TrainedPopulation(policy=policy, n_steps=self.n_done, curve=curve)
+
+
 def train_population(
     arrays: FeatureArrays,
     members: Sequence[MemberPlan],
@@ -87,72 +172,44 @@ def train_population(
     break_step: int,
     device: torch.device | str = "cpu",
 ) -> TrainedPopulation:
-    """Train all members together.
-
-    The result depends on the arguments alone: each member draws from streams of its own seed.
-
-    Args:
-        arrays: Market features and prices; only rows of each member's blocks are visited.
-        members: One plan per member, M.
-        agent: Hyper-parameters, the same for all members.
-        rules: Rules of money.
-        reward: Terms of the reward.
-        lookback: Bars in one observation, L.
-        norm_tech_exp: Indicators are multiplied by 2 to this power.
-        break_step: Environment steps of the training of one member.
-        device: Where everything runs.
+    """Train all members from beginning to end; the arguments are those of `PopulationTraining`.
 
     Raises:
         TrialFailedError: If a weight or diagnostic is not finite.
     """
-    market = MarketTensors.from_arrays(arrays, device)
-    environment = TradingEnvironment(
-        market,
-        rules=[rules] * len(members),
-        rewards=[reward] * len(members),
-        n_envs=n_envs_of(agent),
-        continuing=False,
-    )
-    observe = ObservationBuilder(
-        market,
+    training = PopulationTraining(
+        arrays,
+        members,
+        agent=agent,
+        rules=rules,
+        reward=reward,
         lookback=lookback,
-        scalers=[member.scaler for member in members],
         norm_tech_exp=norm_tech_exp,
-        has_clock=rules.cycle_bars is not None,
-    )
-    starts = StartTable(
-        [member.blocks for member in members],
-        arrays.tradable,
-        lookback=lookback,
-        segment=arrays.segment,
+        break_step=break_step,
         device=device,
     )
-    streams = _streams([member.seed for member in members], device)
-    task = MarketTask(environment, observe, starts, streams["starts"], cycle_bars=rules.cycle_bars)
-    policy, curve = _train(task, agent, len(arrays.symbols), streams, n_steps=break_step)
-    return TrainedPopulation(policy=policy, n_steps=task.n_steps, curve=_checked(policy, curve))
+    training.advance(training.n_steps)
+    return training.outcome()
 
 
-def _train(
+def _training(
     task: MarketTask,
     config: AgentConfig,
-    n_symbols: int,
+    space: ActionSpace,
     streams: dict[str, MemberRandom],
     *,
     n_steps: int,
-) -> tuple[Policy, list[dict[str, Tensor]]]:
-    space = action_space_of(config, n_symbols)
-    size, weights = task.observation_size, streams["weights"]
+) -> PPOTraining | DDQNTraining:
+    size, weights, exploration = task.observation_size, streams["weights"], streams["exploration"]
     if isinstance(config, PPOConfig):
-        configs = [config] * task.n_members
-        ppo = PPOAgent(configs, observation_size=size, action_space=space, random=weights)
-        curve = train_ppo(task, ppo, streams["exploration"], n_steps=n_steps)
-        return ppo.policy(), curve
+        ppo = PPOAgent(
+            [config] * task.n_members, observation_size=size, action_space=space, random=weights
+        )
+        return PPOTraining(task, ppo, exploration, n_steps=n_steps)
     ddqn = DDQNAgent(
         [config] * task.n_members, observation_size=size, action_space=space, random=weights
     )
-    curve = train_ddqn(task, ddqn, streams["exploration"], n_steps=n_steps)
-    return ddqn.policy(), curve
+    return DDQNTraining(task, ddqn, exploration, n_steps=n_steps)
 
 
 def _streams(seeds: Sequence[int], device: torch.device | str) -> dict[str, MemberRandom]:
