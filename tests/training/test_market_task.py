@@ -86,12 +86,6 @@ def test_no_episode_leaves_its_blocks() -> None:
         assert (((bars >= 20) & (bars < 60)) | ((bars >= 100) & (bars < 140))).all()
 
 
-def test_steps_are_counted_over_a_members_environments() -> None:
-    task = _task(n_envs=3)
-    for _ in range(5):
-        task.step(_buy(task))
-
-
 def test_observations_hold_the_state_and_the_scaled_market() -> None:
     task = _task(n_envs=2)
     observation = task.observe(task.state())
