@@ -70,16 +70,20 @@ class ClassicTask(ABC):
 class CartPole(ClassicTask):
     """A pole on a cart; an action above zero pushes right, any other left.
 
+    Observations are divided by `UNITS`, as a market's features are by their spread: in metres and
+    radians the angle that decides everything is a tenth of the speeds beside it.
+
     References:
         gymnasium.envs.classic_control.cartpole, explicit Euler steps of 0.02 s.
     """
 
     TIME_LIMIT = 500
     START_BOUNDS = (0.05, 0.05, 0.05, 0.05)
+    UNITS = (2.4, 2.0, 0.21, 2.0)
     observation_size = 4
 
     def observe(self, state: Tensor) -> Tensor:
-        return state
+        return state / torch.tensor(self.UNITS)
 
     def _move(self, physical: Tensor, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, x_dot, theta, theta_dot = physical.unbind(dim=-1)

@@ -16,7 +16,7 @@ from cappuccino_assets.training.task import Task
 
 def trained_ppo(task: Task, seeds: list[int], *, n_steps: int, **settings: Any) -> PPOAgent:
     agent = PPOAgent(
-        PPOConfig(**settings),
+        [PPOConfig(**settings)] * len(seeds),
         observation_size=task.observation_size,
         action_space=ActionSpace(kind="continuous", n_symbols=1),
         random=MemberRandom(seeds),
@@ -27,7 +27,7 @@ def trained_ppo(task: Task, seeds: list[int], *, n_steps: int, **settings: Any) 
 
 def trained_ddqn(task: Task, seeds: list[int], *, n_steps: int, **settings: Any) -> DDQNAgent:
     agent = DDQNAgent(
-        DDQNConfig(**settings),
+        [DDQNConfig(**settings)] * len(seeds),
         observation_size=task.observation_size,
         action_space=ActionSpace(kind="discrete", n_symbols=1),
         random=MemberRandom(seeds),

@@ -35,7 +35,7 @@ def test_cartpole_is_gymnasiums(seed: int, balances: bool) -> None:
         action = _balancing(task) if balances else _random(task, draws)
         observation, reward, terminated, truncated, _ = env.step(int(action.item() > 0))
         transition = task.step(action)
-        seen = task.observe(transition.next_state)[0, 0].numpy()
+        seen = task.observe(transition.next_state)[0, 0].numpy() * CartPole.UNITS
         np.testing.assert_allclose(seen, observation, rtol=1e-6, atol=1e-7)
         assert transition.reward.item() == reward
         assert transition.terminated.item() == terminated
