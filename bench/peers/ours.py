@@ -7,7 +7,8 @@ from torch import Tensor
 
 from bench.peers.work import Work
 from cappuccino_assets.agents.actions import ActionSpace
-from cappuccino_assets.agents.ppo import PPOAgent, PPOBatch
+from cappuccino_assets.agents.ppo import PPOAgent
+from cappuccino_assets.agents.ppo_batch import PPOBatch
 from cappuccino_assets.agents.random import MemberRandom
 from cappuccino_assets.training.ppo import train_ppo
 from cappuccino_assets.training.task import Task
@@ -20,7 +21,7 @@ class ClockedPPO(PPOAgent):
 
     @property
     def n_gradient_steps(self) -> int:
-        return int(self._optimiser._n_steps.max())
+        return int(self.state_dict()["n_steps"].max())
 
     def update(self, batch: PPOBatch, **progress: float) -> dict[str, Tensor]:
         started = time.process_time()
@@ -31,7 +32,7 @@ class ClockedPPO(PPOAgent):
 
 def our_agent(work: Work, task: Task, seeds: Sequence[int]) -> ClockedPPO:
     return ClockedPPO(
-        work.config(),
+        [work.config()] * len(seeds),
         observation_size=task.observation_size,
         action_space=ActionSpace(kind="continuous", n_symbols=7),
         random=MemberRandom([seed + 1_000_003 for seed in seeds]),

@@ -10,8 +10,8 @@ from bench.peers.task import market_arrays, market_task
 from bench.peers.vec_env import MarketVecEnv
 from cappuccino_assets.agents.actions import ActionSpace
 
-N_ENVS = 32
-N_STEPS = 400
+N_ENVS = 16
+N_STEPS = 250
 SPACE = ActionSpace(kind="continuous", n_symbols=7)
 
 
