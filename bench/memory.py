@@ -49,7 +49,9 @@ def _study(n_trials: int) -> list[float]:
             plan,
             layout,
             storage,
-            lambda params, number: float(run_trial(plan, params, number, search, layout)["score"]),
+            lambda params, number, prune: float(
+                run_trial(plan, params, number, search, layout, prune=prune)["score"]
+            ),
             on_trial=lambda _: each.append(_resident_mib()),
         )
     return each

@@ -22,6 +22,7 @@ from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.profiles import MINI
+from cappuccino_assets.tuning.pruning import Pruner
 from cappuccino_assets.tuning.ranges import search_space
 from cappuccino_assets.tuning.spaces import SearchSpace, suggest
 from cappuccino_assets.tuning.studies import open_study, study_storage, top_up
@@ -91,7 +92,7 @@ def _ask_and_tell(plan: StudyPlan, layout: WarehouseLayout, n_before: int, n_tri
     clock = [0.0]
     each: list[float] = []
 
-    def objective(values: dict[str, Value], number: int) -> float:
+    def objective(values: dict[str, Value], number: int, prune: Pruner | None) -> float:
         return random.Random(number).gauss(0, 1)
 
     def lap(_: optuna.Study) -> None:

@@ -21,9 +21,12 @@ CappuccinoError
 ├── ConstantColumnError           a feature that carries no information
 ├── ContractMismatchError         names the first field that differs
 ├── TrialFailedError              a split, metric or training that has no valid result
+├── TrialPrunedError              a trial that was stopped as hopeless
+├── InfrastructureError           memory, disk or database gave way; no fault of a trial
 ├── WorkerError                   a worker process that failed or died
 ├── VinError                      names the field of the code at fault
 ├── IntegrityError                a stored file that is not what its checksum says
+├── CheckpointMismatchError       a checkpoint of another training; names the first field
 ├── ManifestError                 a manifest that cannot be loaded or published
 ├── WarehouseError                the database cannot be opened, or an answer is missing
 ├── CheckFailedError              a blocking check that did not pass
@@ -145,6 +148,14 @@ class TrialFailedError(CappuccinoError):
     """A split, metric or training that has no valid result."""
 
 
+class TrialPrunedError(CappuccinoError):
+    """A trial that was stopped as hopeless; the message says why."""
+
+
+class InfrastructureError(CappuccinoError):
+    """Memory, disk or database gave way, which is no fault of the trial that met it."""
+
+
 class WorkerError(CappuccinoError):
     """A worker process that failed or died."""
 
@@ -159,6 +170,17 @@ class VinError(CappuccinoError, ValueError):
 
 class IntegrityError(CappuccinoError):
     """A stored file that is not what its checksum says."""
+
+
+class CheckpointMismatchError(CappuccinoError):
+    """A checkpoint that another training wrote, or other code."""
+
+    def __init__(self, path: object, field: str, *, expected: object, found: object):
+        self.field = field
+        super().__init__(
+            f"{path} cannot be continued, for its {field} differs: expected {expected!r}, "
+            f"found {found!r}. Remove it to begin anew."
+        )
 
 
 class ManifestError(CappuccinoError):

@@ -50,6 +50,15 @@ class SplitResult:
     exposure: float
     no_trades: bool
 
+    @property
+    def excess_sharpe(self) -> float:
+        """Sharpe ratio above that of buy and hold."""
+        return self.sharpe_bot - self.sharpe_hodl
+
+    def to_json(self) -> Json:
+        """Write as JSON values."""
+        return asdict(self) | {"test_groups": list(self.test_groups)}
+
 
 def judge(
     split: Split,
@@ -117,7 +126,7 @@ def summary(splits: Sequence[SplitResult], *, n_splits: int) -> Json:
         "sharpe_bot": _mean([each.sharpe_bot for each in splits]),
         "sharpe_hodl": _mean([each.sharpe_hodl for each in splits]),
         "sharpe_hodl_cycled": _mean([each.sharpe_hodl_cycled for each in splits]),
-        "splits": [asdict(each) | {"test_groups": list(each.test_groups)} for each in splits],
+        "splits": [each.to_json() for each in splits],
         "n_bars_evaluated": sum(each.n_bars for each in splits),
         "flags": [NO_TRADES] if any(each.no_trades for each in splits) else [],
     }

@@ -1,11 +1,17 @@
 """One trial: try a configuration on every split, score it, and leave files."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
-from cappuccino_assets.errors import ConfigurationError, ConstantColumnError, TrialFailedError
+from cappuccino_assets.errors import (
+    ConfigurationError,
+    ConstantColumnError,
+    TrialFailedError,
+    TrialPrunedError,
+)
 from cappuccino_assets.evaluation.cpcv import Split
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.storage.files import new_folder, write_json, write_parquet
@@ -14,9 +20,11 @@ from cappuccino_assets.storage.weights import write_weights
 from cappuccino_assets.tuning.code_version import code_version
 from cappuccino_assets.tuning.config import TrialConfig, trial_config
 from cappuccino_assets.tuning.distributions import Value
+from cappuccino_assets.tuning.infrastructure import machine_failures_named
 from cappuccino_assets.tuning.judgement import SplitResult, judge, returns_frame, summary
-from cappuccino_assets.tuning.outcome import Outcome, train_and_test
+from cappuccino_assets.tuning.outcome import Outcome, Tryout
 from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.pruning import Pruner, PruningRule
 from cappuccino_assets.types import Json
 
 _STUDY_FIELDS = (
@@ -36,11 +44,14 @@ def run_trial(
     number: int,
     search: FeatureArrays,
     layout: WarehouseLayout,
+    *,
+    prune: Pruner | None = None,
 ) -> Json:
     """Run one trial and write its folder, whole or not at all.
 
     The folder holds trial.json, returns.parquet, hyperparams.json and, in phase 2, the final fit
     with its contract. The result depends on the plan, the values, the number and the arrays alone.
+    A trial that is pruned leaves pruned.json and hyperparams.json.
 
     Args:
         plan: The study.
@@ -48,6 +59,7 @@ def run_trial(
         number: The trial's number in the study.
         search: Feature arrays up to the hold-out.
         layout: Where the folder goes.
+        prune: Judges the trial where the profile's rule says; None lets it end.
 
     Returns:
         The content of trial.json.
@@ -56,48 +68,127 @@ def run_trial(
         ConfigurationError: If the parameters or the arrays are not this study's, or the arrays
             reach into the hold-out.
         TrialFailedError: If a split, a metric or the training has no valid result.
+        TrialPrunedError: If it was stopped as hopeless.
+        InfrastructureError: If memory or disk gave way.
     """
     _require_study_arrays(plan, search)
-    config = trial_config(params, plan)
-    started_at, started = datetime.now(UTC), perf_counter()
-    memory_bars = search.contract.memory_bars
-    splits = plan.splits(memory_bars=memory_bars, lookback=config.lookback).split(search.segment)
-    outcome, judged = _try(plan, config, number, search, splits)
-    with new_folder(layout.trial(plan.study_name, number)) as folder:
-        write_parquet(folder / "returns.parquet", returns_frame(splits, outcome.tests))
-        write_json(folder / "hyperparams.json", config.to_json())
-        record = {
-            **{name: getattr(plan, name) for name in _STUDY_FIELDS},
-            **summary(judged, n_splits=len(splits)),
-            **_write_final_fit(folder, config, search, outcome),
-            "number": number,
-            "seed": plan.seed_of(number),
-            "params": dict(params),
+    trial = _begin(plan, params, number, search)
+    with machine_failures_named():
+        tryout = trial.tryout()
+        if prune is not None and plan.profile.pruning is not None:
+            _look(trial, tryout, plan.profile.pruning, prune, layout)
+        tryout.advance(tryout.n_steps)
+        return _finish(trial, tryout.outcome(), layout)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Trial:
+    """A trial that has begun."""
+
+    plan: StudyPlan
+    params: dict[str, Value]
+    number: int
+    search: FeatureArrays
+    config: TrialConfig
+    splits: list[Split]
+    started_at: datetime
+    started: float
+
+    def tryout(self) -> Tryout:
+        n_members = len(self.splits) + (self.plan.phase == 2)  # the final fit
+        seeds = self.plan.member_seeds(self.number, n_members)
+        try:
+            return Tryout(self.config, self.search, self.splits, seeds=seeds)
+        except ConstantColumnError as error:  # constant over a split's training rows only
+            raise TrialFailedError(f"{type(error).__name__}: {error}") from error
+
+    def judged(self, outcome: Outcome) -> list[SplitResult]:
+        return [
+            judge(split, tests, outcome.holders, interval=self.plan.interval)
+            for split, tests in zip(self.splits, outcome.tests, strict=True)
+        ]
+
+    def record(self, outcome: Outcome) -> Json:
+        return {name: getattr(self.plan, name) for name in _STUDY_FIELDS} | {
+            "number": self.number,
+            "seed": self.plan.seed_of(self.number),
+            "params": self.params,
             "n_steps": outcome.population.n_steps,
             "code_version": code_version(),
-            "started_at": started_at.isoformat(),
+            "started_at": self.started_at.isoformat(),
             "completed_at": datetime.now(UTC).isoformat(),
-            "duration_s": perf_counter() - started,
+            "duration_s": perf_counter() - self.started,
             "training_s": outcome.training_s,
             "evaluation_s": outcome.evaluation_s,
         }
+
+
+def _begin(
+    plan: StudyPlan, params: Mapping[str, Value], number: int, search: FeatureArrays
+) -> _Trial:
+    started_at, started = datetime.now(UTC), perf_counter()
+    config = trial_config(params, plan)
+    splits = plan.splits(memory_bars=search.contract.memory_bars, lookback=config.lookback)
+    return _Trial(
+        plan=plan,
+        params=dict(params),
+        number=number,
+        search=search,
+        config=config,
+        splits=splits.split(search.segment),
+        started_at=started_at,
+        started=started,
+    )
+
+
+def _look(
+    trial: _Trial, tryout: Tryout, rule: PruningRule, prune: Pruner, layout: WarehouseLayout
+) -> None:
+    tryout.advance(rule.step_of(tryout.n_steps))
+    if tryout.n_done == tryout.n_steps:  # a single rollout: nothing is left to be saved
+        return
+    outcome = tryout.outcome()
+    try:
+        judged = trial.judged(outcome)
+    except TrialFailedError:  # what is undefined half-way may be defined in the end
+        return
+    reason = prune([split.excess_sharpe for split in judged])
+    if reason is not None:
+        _leave_pruned(trial, outcome, judged, layout, reason=reason, n_planned=tryout.n_steps)
+        raise TrialPrunedError(f"After {tryout.n_done} of {tryout.n_steps} steps: {reason}")
+
+
+def _leave_pruned(
+    trial: _Trial,
+    outcome: Outcome,
+    judged: list[SplitResult],
+    layout: WarehouseLayout,
+    *,
+    reason: str,
+    n_planned: int,
+) -> None:
+    with new_folder(layout.trial(trial.plan.study_name, trial.number)) as folder:
+        write_json(folder / "hyperparams.json", trial.config.to_json())
+        record = trial.record(outcome) | {
+            "n_steps_planned": n_planned,
+            "reason": reason,
+            "unfinished_splits": [split.to_json() for split in judged],
+        }
+        write_json(folder / "pruned.json", record)
+
+
+def _finish(trial: _Trial, outcome: Outcome, layout: WarehouseLayout) -> Json:
+    judged = trial.judged(outcome)
+    with new_folder(layout.trial(trial.plan.study_name, trial.number)) as folder:
+        write_parquet(folder / "returns.parquet", returns_frame(trial.splits, outcome.tests))
+        write_json(folder / "hyperparams.json", trial.config.to_json())
+        record = {
+            **summary(judged, n_splits=len(trial.splits)),
+            **_write_final_fit(folder, trial.config, trial.search, outcome),
+            **trial.record(outcome),
+        }
         write_json(folder / "trial.json", record)
     return record
-
-
-def _try(
-    plan: StudyPlan, config: TrialConfig, number: int, search: FeatureArrays, splits: list[Split]
-) -> tuple[Outcome, list[SplitResult]]:
-    n_members = len(splits) + (plan.phase == 2)  # the final fit
-    seeds = plan.member_seeds(number, n_members)
-    try:
-        outcome = train_and_test(config, search, splits, seeds=seeds)
-        return outcome, [
-            judge(split, tests, outcome.holders, interval=plan.interval)
-            for split, tests in zip(splits, outcome.tests, strict=True)
-        ]
-    except ConstantColumnError as error:  # constant over a split's training rows only
-        raise TrialFailedError(f"{type(error).__name__}: {error}") from error
 
 
 def _require_study_arrays(plan: StudyPlan, search: FeatureArrays) -> None:

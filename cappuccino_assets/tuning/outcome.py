@@ -16,21 +16,21 @@ from cappuccino_assets.evaluation.cpcv import Split
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.blocks import Block, segment_blocks
 from cappuccino_assets.features.scaling import Scaler, fit_scaler
-from cappuccino_assets.training.trainer import MemberPlan, TrainedPopulation, train_population
+from cappuccino_assets.training.trainer import MemberPlan, PopulationTraining, TrainedPopulation
 from cappuccino_assets.tuning.config import TrialConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """Policies, and what the splits' did on bars that they were not trained on.
+    """Policies as they are at some step, and what the splits' do on bars not trained on.
 
     Attributes:
         population: One policy per split, in order, then the final fit where there is one.
         scalers: What each policy's market columns are standardised by.
         tests: Test results of each split's policy.
         holders: Results, on every test block, of equal weights sold at each deadline.
-        training_s: Seconds of training.
-        evaluation_s: Seconds of backtesting.
+        training_s: Seconds of training, until that step.
+        evaluation_s: Seconds of backtesting, those of earlier outcomes included.
     """
 
     population: TrainedPopulation
@@ -41,14 +41,10 @@ class Outcome:
     evaluation_s: float
 
 
-def train_and_test(
-    config: TrialConfig,
-    search: FeatureArrays,
-    splits: Sequence[Split],
-    *,
-    seeds: Sequence[int],
-) -> Outcome:
-    """Train one policy per split on its training blocks, and test it on its test blocks.
+class Tryout:
+    """One policy per split, trained on its training blocks and tested on its test blocks.
+
+    It can be halted at any step and tested there; going on, it becomes what it would have become.
 
     Args:
         config: The configuration.
@@ -57,29 +53,81 @@ def train_and_test(
         seeds: One per policy. One more than there are splits adds the final fit, a policy that is
             trained on all rows and tested on none.
     """
-    members = _members(search, splits, seeds)
-    started = perf_counter()
-    population = train_population(
-        search,
-        members,
-        agent=config.agent,
-        rules=config.rules,
-        reward=config.reward,
-        lookback=config.lookback,
-        norm_tech_exp=config.norm_tech_exp,
-        break_step=config.break_step,
-    )
-    trained = perf_counter()
-    scalers = [member.scaler for member in members]
-    *tests, holders = _test(config, search, splits, population.policy, scalers)
-    return Outcome(
-        population=population,
-        scalers=scalers,
-        tests=tests,
-        holders=holders,
-        training_s=trained - started,
-        evaluation_s=perf_counter() - trained,
-    )
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        search: FeatureArrays,
+        splits: Sequence[Split],
+        *,
+        seeds: Sequence[int],
+    ):
+        self._config, self._search, self._splits = config, search, splits
+        self._training_s = self._evaluation_s = 0.0
+        members = _members(search, splits, seeds)
+        self._scalers = [member.scaler for member in members]
+        started = perf_counter()
+        self._training = PopulationTraining(
+            search,
+            members,
+            agent=config.agent,
+            rules=config.rules,
+            reward=config.reward,
+            lookback=config.lookback,
+            norm_tech_exp=config.norm_tech_exp,
+            break_step=config.break_step,
+        )
+        self._training_s += perf_counter() - started
+
+    @property
+    def n_steps(self) -> int:
+        """Environment steps of the whole training of one policy."""
+        return self._training.n_steps
+
+    @property
+    def n_done(self) -> int:
+        """Environment steps that each policy has taken."""
+        return self._training.n_done
+
+    def advance(self, until_step: int) -> None:
+        """Train until at least so many steps are done, or all are."""
+        started = perf_counter()
+        self._training.advance(until_step)
+        self._training_s += perf_counter() - started
+
+    def outcome(self) -> Outcome:
+        """Test the policies as they are now.
+
+        Raises:
+            TrialFailedError: If a weight or diagnostic is not finite.
+        """
+        population = self._training.outcome()
+        started = perf_counter()
+        *tests, holders = _test(
+            self._config, self._search, self._splits, population.policy, self._scalers
+        )
+        self._evaluation_s += perf_counter() - started
+        return Outcome(
+            population=population,
+            scalers=self._scalers,
+            tests=tests,
+            holders=holders,
+            training_s=self._training_s,
+            evaluation_s=self._evaluation_s,
+        )
+
+
+def train_and_test(
+    config: TrialConfig,
+    search: FeatureArrays,
+    splits: Sequence[Split],
+    *,
+    seeds: Sequence[int],
+) -> Outcome:
+    """Train from beginning to end, and test; the arguments are those of `Tryout`."""
+    tryout = Tryout(config, search, splits, seeds=seeds)
+    tryout.advance(tryout.n_steps)
+    return tryout.outcome()
 
 
 def _members(

@@ -98,6 +98,7 @@ class StudyPlan:
                 self.profile.n_test_groups,
                 self.profile.embargo_days,
             ],
+            "pruning": None if self.profile.pruning is None else self.profile.pruning.to_json(),
             "holdout_from": self.holdout_from.isoformat(),
             "space": self.space.to_json(),
         }

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from itertools import product
+from math import comb
 from typing import Final
 
 from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.market.intervals import Interval, Timeframe
+from cappuccino_assets.tuning.pruning import PruningRule
 
 Combination = tuple[Timeframe, Interval]
 
@@ -24,6 +26,7 @@ class Profile:
         n_groups: Groups of the cross-validation.
         n_test_groups: Groups that each of its splits tests.
         embargo_days: Left out of the training after each test group, besides what is purged.
+        pruning: When a trial is stopped before its end; None lets every trial end.
     """
 
     name: str
@@ -35,6 +38,21 @@ class Profile:
     n_groups: int = 4
     n_test_groups: int = 2
     embargo_days: int = 1
+    pruning: PruningRule | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a rule by which nothing could be pruned.
+
+        Raises:
+            ConfigurationError: If its threshold is out of reach.
+        """
+        if self.pruning is not None:
+            self.pruning.require_effective(self.n_splits)
+
+    @property
+    def n_splits(self) -> int:
+        """Splits of the cross-validation."""
+        return comb(self.n_groups, self.n_test_groups)
 
     @property
     def intervals(self) -> tuple[Interval, ...]:
@@ -59,6 +77,7 @@ FULL: Final = Profile(
     combinations=tuple(product(Timeframe, Interval)),
     n_phase1_trials=20,
     n_phase2_trials=200,
+    pruning=PruningRule(fraction=0.25, p_threshold=0.05, n_startup_trials=10),
 )
 _PROFILES: Final = {profile.name: profile for profile in (MINI, FULL)}
 

@@ -1,26 +1,36 @@
 """Optuna studies: opened under an identity, topped up to their target, and read back."""
 
 import sqlite3
+import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import OperationalError
 
-from cappuccino_assets.errors import CampaignMismatchError, TrialFailedError
+from cappuccino_assets.errors import (
+    CampaignMismatchError,
+    InfrastructureError,
+    TrialFailedError,
+    TrialPrunedError,
+)
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import exclusive
 from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.pruning import Pruner, PruningRule
 from cappuccino_assets.tuning.spaces import suggest
 from cappuccino_assets.types import Json
 
-Objective = Callable[[dict[str, Value], int], float]
+Objective = Callable[[dict[str, Value], int, Pruner | None], float]
 
 DONE: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 _BUSY_TIMEOUT_S: Final = 60
@@ -28,6 +38,7 @@ _HEARTBEAT_S: Final = 15
 _GRACE_S: Final = 90
 _MAX_RETRIES: Final = 3
 _MAX_FAILURES_IN_A_ROW: Final = 5
+_FAULTS: Final = (InfrastructureError, StorageInternalError, OperationalError)  # of the machine
 _RECORDED: Final = (
     "study_name",
     "campaign",
@@ -77,12 +88,12 @@ def open_study(plan: StudyPlan, storage: RDBStorage) -> optuna.Study:
     study = optuna.create_study(
         storage=storage, study_name=plan.study_name, direction="maximize", load_if_exists=True
     )
-    stored = study.user_attrs
+    stored, has_trials = study.user_attrs, bool(study.get_trials(deepcopy=False))
     for field, asked in plan.identity.items():
-        if field not in stored:
+        if field not in stored and not has_trials:
             study.set_user_attr(field, asked)
-        elif stored[field] != asked:
-            raise _mismatch(plan.study_name, field, stored[field], asked)
+        elif stored.get(field) != asked:
+            raise _mismatch(plan.study_name, field, stored.get(field), asked)
     return study
 
 
@@ -104,6 +115,7 @@ def top_up(
     objective: Objective,
     *,
     on_trial: Callable[[optuna.Study], None],
+    pause_s: float = 10.0,
 ) -> None:
     """Run trials until the study has its target.
 
@@ -112,34 +124,31 @@ def top_up(
     seeded anew for every trial, by the number of trials there are: a study that is interrupted
     between two trials goes on as if it had not been. A trial that is killed in the middle fails,
     and its values are tried again under a new number, hence with other seeds; so what comes after
-    it differs from an uninterrupted study.
+    it differs from an uninterrupted study. So it is with a trial for which memory, disk or database
+    gave way.
 
     Args:
         plan: The study.
         layout: Where its lock lies.
         storage: Where it is kept.
-        objective: Scores the values of a trial, given its number.
+        objective: Scores the values of a trial, given its number and who may prune it.
         on_trial: Told after every trial.
+        pause_s: How long to wait for what the machine lacks, before each further try.
 
     Raises:
         WarehouseError: If another process runs this study.
         TrialFailedError: If several trials fail in a row.
+        InfrastructureError: If the machine gives way several times in a row.
     """
-
-    def scored(trial: optuna.Trial) -> float:
-        try:
-            return objective(suggest(trial, plan.space), trial.number)
-        except TrialFailedError as error:
-            trial.set_user_attr("failure", str(error))
-            raise
-
     with exclusive(layout.study_lock(plan.study_name), timeout_s=1):
         study = open_study(plan, storage)
-        _retry_abandoned(study)
+        study.pruner = _pruner(plan.profile.pruning)
+        n_faults = 0
         while n_done(study) < plan.n_trials:
-            seed = plan.seed_of("sampler", len(study.get_trials(deepcopy=False)))
-            study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
-            study.optimize(scored, n_trials=1, catch=(TrialFailedError,))
+            fault = _run_next(study, plan, objective)
+            n_faults = n_faults + 1 if fault else 0
+            if fault:
+                _wait_for_the_machine(fault, study, n_in_a_row=n_faults, pause_s=pause_s)
             _stop_when_nothing_works(study)
             on_trial(study)
 
@@ -148,9 +157,9 @@ def trial_records(plans: Iterable[StudyPlan], storage: RDBStorage) -> list[Json]
     """Read every trial of some studies, whatever became of it.
 
     Returns:
-        One record per trial: study_name, number, state, value, params (values by name),
-        started_at, completed_at (UTC), and the study's campaign, phase, algorithm, timeframe,
-        interval and dataset_digest.
+        One record per trial: study_name, number, state, value (of a complete one), params (values
+        by name), started_at, completed_at (UTC), and the study's campaign, phase, algorithm,
+        timeframe, interval and dataset_digest.
     """
     return [
         _record(plan, trial)
@@ -171,7 +180,7 @@ def _record(plan: StudyPlan, trial: FrozenTrial) -> Json:
     return {name: getattr(plan, name) for name in _RECORDED} | {
         "number": trial.number,
         "state": trial.state.name,
-        "value": trial.value,
+        "value": trial.value if trial.state is TrialState.COMPLETE else None,
         "params": plan.space.values(trial.params),
         "started_at": _utc(trial.datetime_start),
         "completed_at": _utc(trial.datetime_complete),
@@ -182,12 +191,78 @@ def _utc(local: datetime | None) -> datetime | None:
     return None if local is None else local.astimezone(UTC)  # Optuna's times are local and naive
 
 
-def _retry_abandoned(study: optuna.Study) -> None:
+def _pruner(rule: PruningRule | None) -> optuna.pruners.BasePruner:
+    if rule is None:
+        return optuna.pruners.NopPruner()
     with _experimental_allowed():
-        retry = RetryHeartbeatStaleTrialCallback(_MAX_RETRIES)
+        return optuna.pruners.WilcoxonPruner(p_threshold=rule.p_threshold)
+
+
+def _run_next(study: optuna.Study, plan: StudyPlan, objective: Objective) -> str | None:
+    """Run one trial; say what gave way when the machine did."""
+    rule = plan.profile.pruning
+
+    def scored(trial: optuna.Trial) -> float:
+        prune = None if rule is None else partial(_why_hopeless, trial, rule)
+        try:
+            return objective(suggest(trial, plan.space), trial.number, prune)
+        except TrialFailedError as error:
+            trial.set_user_attr("failure", str(error))
+            raise
+        except TrialPrunedError as error:
+            trial.set_user_attr("pruned", str(error))
+            raise optuna.TrialPruned(str(error)) from error
+        except _FAULTS as error:
+            trial.set_user_attr("failure", str(error))
+            _retry(study, study.get_trials()[trial.number])
+            raise
+
+    try:
+        _retry_abandoned(study)
+        seed = plan.seed_of("sampler", len(study.get_trials(deepcopy=False)))
+        study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
+        study.optimize(scored, n_trials=1, catch=(TrialFailedError,))
+    except _FAULTS as error:
+        return str(error)
+    return None
+
+
+def _why_hopeless(trial: optuna.Trial, rule: PruningRule, values: Sequence[float]) -> str | None:
+    """Report a trial's splits, and compare them with those of the best trial."""
+    for split, value in enumerate(values):
+        trial.report(value, step=split)
+    complete = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) < rule.n_startup_trials or not trial.should_prune():
+        return None
+    return (
+        f"its splits are worse than those of trial {trial.study.best_trial.number}, the best one, "
+        f"were after the same share of its steps (p < {rule.p_threshold})"
+    )
+
+
+def _wait_for_the_machine(
+    fault: str, study: optuna.Study, *, n_in_a_row: int, pause_s: float
+) -> None:
+    if n_in_a_row > _MAX_RETRIES:
+        raise InfrastructureError(
+            f"{study.study_name} stops, for the machine gave way {n_in_a_row} times in a row. It "
+            f"can be continued once there is room. The last time: {fault}"
+        )
+    time.sleep(pause_s)
+
+
+def _retry_abandoned(study: optuna.Study) -> None:
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
-        retry(study, trial)
+        _retry(study, trial)
+
+
+def _retry(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Queue a trial's values again, unless that was done too often."""
+    with _experimental_allowed():
+        retry = RetryHeartbeatStaleTrialCallback(_MAX_RETRIES)
+    trial.user_attrs = {}  # why it failed is not why the next one does
+    retry(study, trial)
 
 
 def _stop_when_nothing_works(study: optuna.Study) -> None:

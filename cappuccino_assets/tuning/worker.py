@@ -17,6 +17,7 @@ from cappuccino_assets.features.arrays import FeatureArrays, load_arrays
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.pruning import Pruner
 from cappuccino_assets.tuning.studies import best_score, n_done, study_storage, top_up
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -86,8 +87,8 @@ def run_study(plan: StudyPlan, layout: WarehouseLayout, connection: Connection) 
 
     search = plan.search_arrays(_arrays(plan.arrays))
 
-    def objective(params: dict[str, Value], number: int) -> float:
-        return float(run_trial(plan, params, number, search, layout)["score"])
+    def objective(params: dict[str, Value], number: int, prune: Pruner | None) -> float:
+        return float(run_trial(plan, params, number, search, layout, prune=prune)["score"])
 
     def report(study: optuna.Study) -> None:
         connection.send(state_of(study))

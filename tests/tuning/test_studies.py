@@ -1,5 +1,5 @@
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +16,9 @@ from cappuccino_assets.storage.locks import exclusive
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.tuning.distributions import Integers, Value
 from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.pruning import Pruner
 from cappuccino_assets.tuning.studies import (
+    Objective,
     best_score,
     n_done,
     open_study,
@@ -29,7 +31,7 @@ from tests.tuning.small import small_arrays, small_plan
 Params = dict[str, Value]
 
 
-def slope(params: Params, number: int) -> float:
+def slope(params: Params, number: int, prune: Pruner | None) -> float:
     return float(params["gamma"]) - float(params["lookback"])
 
 
@@ -52,7 +54,7 @@ def run(
     plan: StudyPlan,
     layout: WarehouseLayout,
     storage: RDBStorage,
-    objective: Callable[[Params, int], float] = slope,
+    objective: Objective = slope,
 ) -> list[tuple[Params, float | None]]:
     top_up(plan, layout, storage, objective, on_trial=lambda study: None)
     return [(record["params"], record["value"]) for record in trial_records([plan], storage)]
@@ -101,10 +103,10 @@ def test_the_seed_and_the_name_choose_the_trials(
 def test_a_failed_trial_is_recorded_with_its_reason_and_made_up_for(
     layout: WarehouseLayout, storage: RDBStorage
 ) -> None:
-    def fails_once(params: Params, number: int) -> float:
+    def fails_once(params: Params, number: int, prune: Pruner | None) -> float:
         if number == 1:
             raise TrialFailedError("Split 3 has no value.")
-        return slope(params, number)
+        return slope(params, number, prune)
 
     plan = plan_of(3)
     run(plan, layout, storage, fails_once)
@@ -116,7 +118,7 @@ def test_a_failed_trial_is_recorded_with_its_reason_and_made_up_for(
 
 
 def test_a_study_in_which_nothing_works_stops(layout: WarehouseLayout, storage: RDBStorage) -> None:
-    def fails(params: Params, number: int) -> float:
+    def fails(params: Params, number: int, prune: Pruner | None) -> float:
         raise TrialFailedError(f"Trial {number} diverged.")
 
     with pytest.raises(TrialFailedError, match=r"last 5 trials .* failed.*Trial 4 diverged"):
@@ -127,7 +129,7 @@ def test_a_study_in_which_nothing_works_stops(layout: WarehouseLayout, storage: 
 def test_an_error_of_the_program_is_no_failed_trial(
     layout: WarehouseLayout, storage: RDBStorage
 ) -> None:
-    def broken(params: Params, number: int) -> float:
+    def broken(params: Params, number: int, prune: Pruner | None) -> float:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -137,8 +139,8 @@ def test_an_error_of_the_program_is_no_failed_trial(
 def test_incident_16_a_value_that_is_none_completes_no_trial(
     layout: WarehouseLayout, storage: RDBStorage
 ) -> None:
-    def undefined_once(params: Params, number: int) -> float:
-        return float("nan") if number == 0 else slope(params, number)
+    def undefined_once(params: Params, number: int, prune: Pruner | None) -> float:
+        return float("nan") if number == 0 else slope(params, number, prune)
 
     plan = plan_of(1)
     run(plan, layout, storage, undefined_once)
@@ -173,7 +175,7 @@ def test_incident_24_the_best_score_is_the_highest_by_sign(
     plan = plan_of(3)
     assert best_score(open_study(plan, storage)) is None
 
-    run(plan, layout, storage, lambda params, number: [-3.0, -1.0, -2.0][number])
+    run(plan, layout, storage, lambda params, number, prune: [-3.0, -1.0, -2.0][number])
 
     assert best_score(open_study(plan, storage)) == -1.0
 
@@ -211,7 +213,7 @@ def test_a_study_whose_space_changed_is_refused_with_the_range_that_differs(
 
 
 def test_the_record_fits_the_warehouse(layout: WarehouseLayout, storage: RDBStorage) -> None:
-    def fails_first(params: Params, number: int) -> float:
+    def fails_first(params: Params, number: int, prune: Pruner | None) -> float:
         raise TrialFailedError("no")
 
     plan = plan_of(1)
