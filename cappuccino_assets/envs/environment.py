@@ -1,13 +1,13 @@
 """The batched trading environment: members x environments, without a loop over either."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from cappuccino_assets.envs.market import Bars, MarketTensors, gather
 from cappuccino_assets.envs.reward import RewardConfig, RewardFunction
-from cappuccino_assets.envs.state import State, Step, restarted
+from cappuccino_assets.envs.state import State, Step, flattened, rebuilt, restarted
 from cappuccino_assets.envs.volume import VolumeWindow
 from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.execution.account import Account, BarPrices, open_account, trade_bar
@@ -159,6 +159,17 @@ class TradingEnvironment:
             fee_usd=account.ledger.fees - before.account.ledger.fees,
             traded_usd=traded,
         )
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copy all that a step changes."""
+        state = {f"state.{name}": x.clone() for name, x in flattened(self._state).items()}
+        return state | {f"window.{name}": x for name, x in self._window.state_dict().items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        self._state = rebuilt(self._state, state, "state")
+        window = {name.removeprefix("window."): x for name, x in state.items()}
+        self._window.load_state_dict(window)
 
     def _trade(
         self, before: State, action: Tensor, bars: Bars, *, active: Tensor, due: Tensor

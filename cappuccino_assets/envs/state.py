@@ -1,5 +1,6 @@
 """What an environment remembers, and what a step of it tells."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -74,3 +75,24 @@ def _choose(masks: dict[int, Tensor], new: Any, old: Any) -> Any:
     if isinstance(new, Tensor):
         return new.where(masks[new.dim()], old)
     return type(new)(*(_choose(masks, *pair) for pair in zip(new, old, strict=True)))
+
+
+def flattened(state: Any, name: str = "") -> dict[str, Tensor]:
+    """Name every tensor of a state: `bar`, `account.ledger.cash` and so on."""
+    if isinstance(state, Tensor):
+        return {name: state}
+    parts = (flattened(getattr(state, each), _below(name, each)) for each in state._fields)
+    return {path: tensor for part in parts for path, tensor in part.items()}
+
+
+def rebuilt(state: Any, tensors: Mapping[str, Tensor], name: str = "") -> Any:
+    """Make a state like this one from copies of tensors that `flattened` named."""
+    if isinstance(state, Tensor):
+        return tensors[name].to(state.device, copy=True)
+    return type(state)(
+        *(rebuilt(getattr(state, each), tensors, _below(name, each)) for each in state._fields)
+    )
+
+
+def _below(name: str, field: str) -> str:
+    return f"{name}.{field}" if name else field

@@ -1,11 +1,22 @@
 """Off-policy training: act, remember, replay."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from cappuccino_assets.agents.ddqn import DDQNAgent, DDQNBatch
 from cappuccino_assets.agents.random import MemberRandom
 from cappuccino_assets.training.replay import ReplayBuffer
+from cappuccino_assets.training.state import (
+    Curve,
+    State,
+    counters,
+    joined,
+    part_of,
+    stacked,
+    unstacked,
+)
 from cappuccino_assets.training.task import Task
 
 _N_REPORTS = 32  # entries of the learning curve
@@ -35,7 +46,7 @@ class DDQNTraining:
         self._n_acted = 0
         self._reward = self._trades.new_zeros(task.n_members)  # since the last report
         self._n_rewards = 0
-        self.curve: list[dict[str, Tensor]] = []
+        self.curve: Curve = []
 
     @property
     def n_steps(self) -> int:
@@ -57,6 +68,28 @@ class DDQNTraining:
                 self.agent.copy_to_target()
             if diagnostics and self._n_rewards >= self._n_rounds / _N_REPORTS:
                 self._report(diagnostics)
+
+    def state_dict(self) -> State:
+        """Copy all that `advance` changes, but for the task."""
+        return joined(
+            agent=self.agent.state_dict(),
+            buffer=self._buffer.state_dict(),
+            curve=stacked(self.curve),
+            report={"reward": self._reward.clone()},
+            count=counters(
+                acted=self._n_acted, rewards=self._n_rewards, draws=self._random.counter
+            ),
+        )
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        self.agent.load_state_dict(part_of(state, "agent"))
+        self._buffer.load_state_dict(part_of(state, "buffer"))
+        self.curve = unstacked(part_of(state, "curve"), self._reward.device)
+        self._reward.copy_(part_of(state, "report")["reward"])
+        count = part_of(state, "count")
+        self._n_acted, self._n_rewards = int(count["acted"]), int(count["rewards"])
+        self._random.counter = int(count["draws"])
 
     @torch.no_grad()
     def _act(self, epsilon: Tensor) -> None:

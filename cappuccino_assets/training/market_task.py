@@ -1,5 +1,7 @@
 """The trading environment as a trainer's task."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,7 @@ from cappuccino_assets.agents.random import MemberRandom
 from cappuccino_assets.envs.environment import TradingEnvironment
 from cappuccino_assets.envs.observation import ObservationBuilder
 from cappuccino_assets.envs.starts import StartTable
+from cappuccino_assets.training.state import State, counters, joined, part_of
 from cappuccino_assets.training.task import Transition
 
 
@@ -76,6 +79,17 @@ class MarketTask:
         # Drawn at every step, so that a member's stream does not depend on its company.
         self._environment.restart(self._environment.finished, *self._draw())
         return transition
+
+    def state_dict(self) -> State:
+        """Copy all that a step changes."""
+        return joined(
+            environment=self._environment.state_dict(), count=counters(draws=self._random.counter)
+        )
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        self._environment.load_state_dict(part_of(state, "environment"))
+        self._random.counter = int(state["count.draws"])
 
     def _draw(self) -> tuple[Tensor, Tensor]:
         return self._starts.draw(self._random.uniform(self._environment.n_envs))

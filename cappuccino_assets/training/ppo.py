@@ -1,5 +1,6 @@
 """On-policy training: collect a rollout of every member, estimate advantages, update."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,15 @@ from cappuccino_assets.agents.advantages import generalized_advantage
 from cappuccino_assets.agents.ppo import PPOAgent
 from cappuccino_assets.agents.ppo_batch import PPOBatch
 from cappuccino_assets.agents.random import MemberRandom
+from cappuccino_assets.training.state import (
+    Curve,
+    State,
+    counters,
+    joined,
+    part_of,
+    stacked,
+    unstacked,
+)
 from cappuccino_assets.training.task import Task
 
 
@@ -43,7 +53,7 @@ class PPOTraining:
         self._n_updates = max(1, -(-n_steps // self._steps_per_update))
         self._n_updated = 0
         self._rollout: Rollout | None = None
-        self.curve: list[dict[str, Tensor]] = []
+        self.curve: Curve = []
 
     @property
     def n_steps(self) -> int:
@@ -68,6 +78,21 @@ class PPOTraining:
             )
             self._n_updated += 1
             self.curve.append({"mean_reward": rollout.reward.mean(dim=(1, 2)), **diagnostics})
+
+    def state_dict(self) -> State:
+        """Copy all that `advance` changes, but for the task."""
+        return joined(
+            agent=self.agent.state_dict(),
+            curve=stacked(self.curve),
+            count=counters(updates=self._n_updated, draws=self._random.counter),
+        )
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        self.agent.load_state_dict(part_of(state, "agent"))
+        self.curve = unstacked(part_of(state, "curve"), self._task.state().device)
+        count = part_of(state, "count")
+        self._n_updated, self._random.counter = int(count["updates"]), int(count["draws"])
 
     @property
     def _steps_per_update(self) -> int:

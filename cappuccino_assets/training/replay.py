@@ -1,11 +1,13 @@
 """A replay buffer of compact states, with n-step returns formed when they are drawn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from cappuccino_assets.agents.random import MemberRandom
+from cappuccino_assets.training.state import State, counters
 from cappuccino_assets.training.task import Transition
 
 
@@ -86,6 +88,29 @@ class ReplayBuffer:
             next_state=_at(self._next_state, last),
             discount=gamma**n_reached * ~_at(self._terminated, last),
         )
+
+    def state_dict(self) -> State:
+        """Copy all that is held."""
+        return {name: ring.clone() for name, ring in self._rings.items()} | counters(
+            written=self._n_written
+        )
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        for name, ring in self._rings.items():
+            ring.copy_(state[name])
+        self._n_written = int(state["written"])
+
+    @property
+    def _rings(self) -> State:
+        return {
+            "state": self._state,
+            "next_state": self._next_state,
+            "action": self._action,
+            "reward": self._reward,
+            "terminated": self._terminated,
+            "ended": self._ended,
+        }
 
     def _place(self, row: Tensor, env: Tensor) -> Tensor:
         """Number transitions (M, ...) through all members, rows and environments."""

@@ -1,7 +1,7 @@
 """Training of a whole population: every split of a trial, and its final fit, together."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from cappuccino_assets.agents.actions import ActionSpace
 from cappuccino_assets.agents.ddqn import DDQNAgent, DDQNConfig
 from cappuccino_assets.agents.policy import Policy
 from cappuccino_assets.agents.ppo import PPOAgent, PPOConfig
+from cappuccino_assets.agents.propagation import MICRO_BATCH
 from cappuccino_assets.agents.random import MemberRandom
 from cappuccino_assets.envs.environment import TradingEnvironment
 from cappuccino_assets.envs.market import MarketTensors
@@ -25,6 +26,7 @@ from cappuccino_assets.features.scaling import Scaler
 from cappuccino_assets.training.ddqn import DDQNTraining
 from cappuccino_assets.training.market_task import MarketTask
 from cappuccino_assets.training.ppo import PPOTraining
+from cappuccino_assets.training.state import State, joined, part_of
 
 AgentConfig = PPOConfig | DDQNConfig
 _DDQN_ENVS = 16
@@ -91,6 +93,7 @@ class PopulationTraining:
         norm_tech_exp: Indicators are multiplied by 2 to this power.
         break_step: Environment steps of the training of one member.
         device: Where everything runs.
+        micro_batch: Samples of a member in one pass; less of them need less memory.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class PopulationTraining:
         norm_tech_exp: float,
         break_step: int,
         device: torch.device | str = "cpu",
+        micro_batch: int = MICRO_BATCH,
     ):
         market = MarketTensors.from_arrays(arrays, device)
         environment = TradingEnvironment(
@@ -129,11 +133,13 @@ class PopulationTraining:
             device=device,
         )
         streams = _streams([member.seed for member in members], device)
-        task = MarketTask(
+        self._task = MarketTask(
             environment, observe, starts, streams["starts"], cycle_bars=rules.cycle_bars
         )
         space = action_space_of(agent, len(arrays.symbols))
-        self._training = _training(task, agent, space, streams, n_steps=break_step)
+        self._training = _training(
+            self._task, agent, space, streams, n_steps=break_step, micro_batch=micro_batch
+        )
 
     @property
     def n_steps(self) -> int:
@@ -148,6 +154,15 @@ class PopulationTraining:
     def advance(self, until_step: int) -> None:
         """Go on until at least so many steps are done, or all are."""
         self._training.advance(until_step)
+
+    def state_dict(self) -> State:
+        """Copy all that `advance` changes."""
+        return joined(task=self._task.state_dict(), training=self._training.state_dict())
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied, of a training with the same arguments."""
+        self._task.load_state_dict(part_of(state, "task"))
+        self._training.load_state_dict(part_of(state, "training"))
 
     def outcome(self) -> TrainedPopulation:
         """Copy the members as they are now.
@@ -199,15 +214,24 @@ def _training(
     streams: dict[str, MemberRandom],
     *,
     n_steps: int,
+    micro_batch: int,
 ) -> PPOTraining | DDQNTraining:
     size, weights, exploration = task.observation_size, streams["weights"], streams["exploration"]
     if isinstance(config, PPOConfig):
         ppo = PPOAgent(
-            [config] * task.n_members, observation_size=size, action_space=space, random=weights
+            [config] * task.n_members,
+            observation_size=size,
+            action_space=space,
+            random=weights,
+            micro_batch=micro_batch,
         )
         return PPOTraining(task, ppo, exploration, n_steps=n_steps)
     ddqn = DDQNAgent(
-        [config] * task.n_members, observation_size=size, action_space=space, random=weights
+        [config] * task.n_members,
+        observation_size=size,
+        action_space=space,
+        random=weights,
+        micro_batch=micro_batch,
     )
     return DDQNTraining(task, ddqn, exploration, n_steps=n_steps)
 

@@ -1,0 +1,20 @@
+"""Where trainings run, as a deployment asks for it; light enough to be sent to a worker."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compute:
+    """What a training may use; it belongs to no study, for results are the same within rounding.
+
+    Attributes:
+        device: `auto` is a GPU where torch finds one, and the CPU elsewhere.
+        may_move_to_cpu: Whether a training for which the GPU's memory is too small, whatever its
+            pieces, goes on on the CPU rather than fails.
+    """
+
+    device: DeviceChoice = "auto"
+    may_move_to_cpu: bool = False

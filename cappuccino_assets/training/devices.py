@@ -1,0 +1,47 @@
+"""The device of a training: chosen once, and written down with what it computed."""
+
+import platform
+
+import torch
+
+from cappuccino_assets.errors import ConfigurationError
+from cappuccino_assets.training.compute import DeviceChoice
+from cappuccino_assets.types import Json
+
+
+def choose_device(asked: DeviceChoice) -> torch.device:
+    """Find the device that was asked for.
+
+    Args:
+        asked: `auto` is the first GPU where torch finds one, and the CPU elsewhere.
+
+    Raises:
+        ConfigurationError: If a GPU is asked for, but torch finds none.
+    """
+    has_gpu = torch.cuda.is_available()
+    if asked == "cuda" and not has_gpu:
+        build = "no CUDA" if torch.version.cuda is None else f"CUDA {torch.version.cuda}"
+        raise ConfigurationError(
+            f"The device cuda is asked for, but torch {torch.__version__} (built with {build}) "
+            "finds no GPU. Choose the device cpu or auto (--device, CAPPUCCINO_DEVICE), or "
+            "install NVIDIA's driver and a build of torch with CUDA."
+        )
+    return torch.device("cuda", 0) if has_gpu and asked != "cpu" else torch.device("cpu")
+
+
+def describe_device(device: torch.device) -> Json:
+    """Say what computes: results agree bit for bit only where all of it is the same.
+
+    Returns:
+        device, device_name, torch (its version) and n_threads.
+    """
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    return {
+        "device": str(device),
+        "device_name": name,
+        "torch": torch.__version__,
+        "n_threads": torch.get_num_threads(),
+    }
