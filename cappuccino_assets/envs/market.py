@@ -1,20 +1,12 @@
 """Bars and features on a device."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from cappuccino_assets.features.arrays import FeatureArrays
-
-
-class Bars(NamedTuple):
-    """Bars of many environments; shapes (M, E, N)."""
-
-    open: Tensor
-    close: Tensor
-    observed: Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,16 +64,3 @@ class MarketTensors:
     def device(self) -> torch.device:
         """Where everything lives."""
         return self.close.device
-
-    def bars(self, row: Tensor) -> Bars:
-        """Gather the bars of rows (M, E)."""
-        return Bars(
-            open=gather(self.open, row),
-            close=gather(self.close, row),
-            observed=gather(self.observed, row),
-        )
-
-
-def gather(table: Tensor, row: Tensor) -> Tensor:
-    """Look up rows (M, E) of a table (T, N); shape (M, E, N)."""
-    return table.index_select(0, row.flatten()).view(*row.shape, -1)

@@ -59,7 +59,8 @@ class ObservationBuilder:
         scale = scale[:, None, None]  # (M, 1, 1)
         self._slope = (scale / std).float()
         self._offset = (-mean * scale / std).float()
-        self._limit = (CLIP_DEVIATIONS * scale).float()
+        self._highest = (CLIP_DEVIATIONS * scale).float()
+        self._lowest = -self._highest
 
     @property
     def size(self) -> int:
@@ -77,9 +78,8 @@ class ObservationBuilder:
         Returns:
             Float32, shape (M, B, O).
         """
-        rows = self._table.index_select(0, bar.flatten()).view(*bar.shape, -1)
-        market = torch.addcmul(self._offset, rows, self._slope)
-        market.clamp_(-self._limit, self._limit)
+        market = torch.addcmul(self._offset, torch.embedding(self._table, bar), self._slope)
+        market.clamp_(self._lowest, self._highest)
         weights, clock = account[..., : self._n_weights], account[..., self._n_weights :]
         return torch.cat([weights, market, clock], dim=-1)
 

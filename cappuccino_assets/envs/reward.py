@@ -1,9 +1,9 @@
 """What an agent is paid for one bar."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,52 +58,99 @@ class RewardConfig:
             raise ConfigurationError(f"An exponent is finite, but got {self.norm_reward_exp=}.")
 
 
+class PaidBar(NamedTuple):
+    """One bar of all environments; float64, in USD and of shape (M, E) where not said.
+
+    Attributes:
+        equity_before: At the bar's start.
+        equity: At its end.
+        peak_before: Highest equity up to the bar's start.
+        peak: Highest equity up to its end.
+        benchmark_before: Worth of equal-weight buy and hold at the bar's start, in any unit.
+        benchmark: The same at its end.
+        cash: At the bar's end.
+        value: Of each position there, shape (M, E, N).
+        bar: Number of the bar in its episode, from 0, int64.
+        n_bars: Bars of the whole episode, int64, shape (M, E) or (M, 1).
+    """
+
+    equity_before: Tensor
+    equity: Tensor
+    peak_before: Tensor
+    peak: Tensor
+    benchmark_before: Tensor
+    benchmark: Tensor
+    cash: Tensor
+    value: Tensor
+    bar: Tensor
+    n_bars: Tensor
+
+
+_Measure = Callable[[PaidBar, Tensor], Tensor]
+
+
 class RewardFunction:
     """The rewards of M members side by side.
 
+    A term that no member is paid or punished for is not worked out.
+
     Args:
         configs: One per member.
+        min_cash_reserve: Fraction of the equity that buys may not touch, one per member.
         device: Where the environments live.
     """
 
-    def __init__(self, configs: Sequence[RewardConfig], device: torch.device | str):
-        def column(name: str) -> Tensor:
-            values = [[getattr(config, name)] for config in configs]
-            return torch.tensor(values, dtype=torch.float64, device=device)
-
-        self._decay = 1 - column("time_decay_floor")
-        self._volatility, self._drawdown, self._concentration, self._reserve = map(
-            column, _PENALTIES
-        )
-        self._scale = torch.exp2(column("norm_reward_exp"))
-
-    def __call__(
+    def __init__(
         self,
+        configs: Sequence[RewardConfig],
         *,
-        growth: Tensor,
-        benchmark_growth: Tensor,
-        progress: Tensor,
-        drawdown_increase: Tensor,
-        largest_weight: Tensor,
-        cash_shortfall: Tensor,
-    ) -> Tensor:
-        """Pay for one bar; every argument has shape (M, E).
+        min_cash_reserve: Sequence[float],
+        device: torch.device | str,
+    ):
+        def column(values: Sequence[float]) -> Tensor:
+            return torch.tensor(values, dtype=torch.float64, device=device)[:, None]
 
-        Args:
-            growth: Equity at the bar's end by equity at its start.
-            benchmark_growth: The same of equal-weight buy and hold.
-            progress: Part of the episode that is over, 0 in its first bar and 1 in its last.
-            drawdown_increase: Of the fraction below the peak; at least 0.
-            largest_weight: Of any symbol at the bar's end, as a fraction of equity.
-            cash_shortfall: Fraction of equity that the cash lacks to its reserve; at least 0.
+        self._decays = any(config.time_decay_floor < 1 for config in configs)
+        self._decay = 1 - column([config.time_decay_floor for config in configs])
+        self._reserve = column(min_cash_reserve)
+        self._penalties = [
+            (measure, column([getattr(config, name) for config in configs]))
+            for name, measure in self._measures(any(min_cash_reserve)).items()
+            if any(getattr(config, name) for config in configs)
+        ]
+        self._scale = torch.exp2(column([config.norm_reward_exp for config in configs]))
 
-        Returns:
-            Rewards, float32, shape (M, E).
-        """
-        excess = (growth / benchmark_growth).log_()
-        reward = excess.mul_(1 - self._decay * progress)
-        reward.sub_(growth.log().square_().mul_(self._volatility))
-        reward.sub_(drawdown_increase * self._drawdown)
-        reward.sub_((largest_weight - CONCENTRATION_LIMIT).clamp_min_(0).mul_(self._concentration))
-        reward.sub_(cash_shortfall * self._reserve)
+    def __call__(self, bar: PaidBar) -> Tensor:
+        """Pay for one bar; rewards of shape (M, E), float32."""
+        growth = bar.equity / bar.equity_before
+        reward = (growth / (bar.benchmark / bar.benchmark_before)).log_()
+        if self._decays:
+            progress = bar.bar / (bar.n_bars - 1).clamp_min_(1)
+            reward.mul_(1 - self._decay * progress)
+        for measure, weight in self._penalties:
+            reward.sub_(measure(bar, growth).mul_(weight))
         return reward.mul_(self._scale).float()
+
+    def _measures(self, has_reserve: bool) -> dict[str, _Measure]:
+        measures: dict[str, _Measure] = {
+            "volatility_penalty": _squared_log_return,
+            "max_drawdown_penalty": _drawdown_increase,
+            "concentration_penalty": _excess_weight,
+        }
+        return measures | ({"cash_reserve_penalty": self._cash_shortfall} if has_reserve else {})
+
+    def _cash_shortfall(self, bar: PaidBar, growth: Tensor) -> Tensor:
+        return (self._reserve - bar.cash / bar.equity).relu_()
+
+
+def _squared_log_return(bar: PaidBar, growth: Tensor) -> Tensor:
+    return growth.log().square_()
+
+
+def _drawdown_increase(bar: PaidBar, growth: Tensor) -> Tensor:
+    return (bar.equity_before / bar.peak_before).sub_(bar.equity / bar.peak).relu_()
+
+
+def _excess_weight(bar: PaidBar, growth: Tensor) -> Tensor:
+    largest = bar.value.amax(dim=-1).div_(bar.equity)
+    return largest.sub_(CONCENTRATION_LIMIT).clamp_min_(0)

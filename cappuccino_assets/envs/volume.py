@@ -1,7 +1,5 @@
 """Gross value traded over the trailing window that fees depend on."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -35,16 +33,8 @@ class VolumeWindow:
             Value traded in the window that ends with the previous bar, shape (M, E).
         """
         slot = self._totals[self._n_steps % self._window_bars]
+        is_full = self._n_steps >= self._window_bars  # no account is older than the window else
         self._n_steps += 1
-        volume = total - slot * (age >= self._window_bars)
+        volume = total - slot * (age >= self._window_bars) if is_full else total
         slot.copy_(total)
         return volume
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Copy all that reading changes."""
-        return {"totals": self._totals.clone(), "n_steps": torch.tensor(self._n_steps)}
-
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go back to what `state_dict` copied."""
-        self._totals.copy_(state["totals"])
-        self._n_steps = int(state["n_steps"])

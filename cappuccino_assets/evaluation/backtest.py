@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cappuccino_assets.envs.environment import TradingEnvironment
+from cappuccino_assets.envs.accounts import TradingAccounts
+from cappuccino_assets.envs.benchmark import BuyAndHold
 from cappuccino_assets.envs.market import MarketTensors
-from cappuccino_assets.envs.reward import RewardConfig
 from cappuccino_assets.errors import TrialFailedError
 from cappuccino_assets.evaluation.actors import Actor
-from cappuccino_assets.execution.rules import TradingRules
+from cappuccino_assets.execution.rules import RuleTensors, TradingRules
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.blocks import Block
 from cappuccino_assets.types import FloatArray, IntArray
@@ -79,16 +79,8 @@ def backtest(
         TrialFailedError: If a group of a member has no bar that could be traded through.
     """
     trimmed = [_trimmed(each, arrays, lookback) for each in blocks]
-    environment = TradingEnvironment(
-        market,
-        rules=rules,
-        rewards=[RewardConfig()] * len(rules),  # nobody learns here
-        n_envs=max(map(len, trimmed)),
-        continuing=True,
-    )
-    environment.reset(*_episodes(trimmed, environment.n_envs, market.device))
-    n_steps = max(block.n_bars - 1 for each in trimmed for _, block in each)
-    measured = _run(environment, actor, n_steps)
+    start, stop = _episodes(trimmed, market.device)
+    measured = _measured(market, RuleTensors(rules, market.device), actor, start, stop).numpy()
     return [
         [
             _result(group, block, measured[:, : block.n_bars - 1, member, i], arrays)
@@ -99,24 +91,40 @@ def backtest(
 
 
 @torch.inference_mode()
-def _run(environment: TradingEnvironment, actor: Actor, n_steps: int) -> FloatArray:
-    """Measure every step of every environment, shape (6, n_steps, M, E)."""
-    shape = (6, n_steps, environment.n_members, environment.n_envs)
-    measured = torch.empty(shape, dtype=torch.float64, device=environment.bar.device)
-    for t in range(n_steps):
-        account, equity = environment.account, environment.equity
-        step = environment.step(actor.act(environment.bar, account))
-        measured[:, t] = torch.stack(
-            [
-                step.equity_return,
-                step.benchmark_return,
-                step.fee_usd,
-                step.traded_usd,
-                step.traded_usd / equity,
-                1.0 - account[..., 0].double(),
-            ]
-        )
-    return measured.cpu().numpy()
+def _measured(
+    market: MarketTensors, rules: RuleTensors, actor: Actor, start: Tensor, stop: Tensor
+) -> Tensor:
+    """Measure every bar of every account, shape (6, T, M, E), on the CPU."""
+    accounts = TradingAccounts(market, rules, n_envs=start.shape[1], continuing=True)
+    accounts.reset(start, stop)
+    n_bars = int((stop - start).max()) - 1
+    equity, cash, fees, traded_usd = _books(accounts, actor, n_bars).unbind(1)
+    number = torch.arange(1, n_bars + 1, device=market.device)[:, None, None]
+    close = torch.embedding(market.close, (start + number).minimum(stop - 1))
+    benchmark = BuyAndHold(market, rules).value(start, close)
+    benchmark = torch.cat([torch.ones_like(benchmark[:1]), benchmark])
+    measured = [
+        equity[1:] / equity[:-1] - 1,
+        benchmark[1:] / benchmark[:-1] - 1,
+        fees[1:] - fees[:-1],
+        traded_usd[1:],
+        traded_usd[1:] / equity[:-1],
+        1.0 - (cash / equity)[:-1].float().double(),  # as it was seen
+    ]
+    return torch.stack(measured).cpu()
+
+
+def _books(accounts: TradingAccounts, actor: Actor, n_bars: int) -> Tensor:
+    """Trade, and keep equity, cash, fees and the bar's volume, shape (T + 1, 4, M, E)."""
+    state = accounts.state
+    books = state.equity.new_empty(n_bars + 1, 4, *state.equity.shape)
+    traded_usd = torch.zeros_like(state.equity)
+    for t in range(n_bars + 1):
+        state, ledger = accounts.state, accounts.state.account.ledger
+        torch.stack([state.equity, ledger.cash, ledger.fees, traded_usd], out=books[t])
+        if t < n_bars:
+            traded_usd = accounts.trade(actor.act(state.bar, state.seen)).traded_usd
+    return books
 
 
 def _result(group: int, block: Block, measured: FloatArray, arrays: FeatureArrays) -> BlockResult:
@@ -153,9 +161,10 @@ def _trimmed(
 
 
 def _episodes(
-    blocks: Sequence[Sequence[GroupBlock]], n_envs: int, device: torch.device
+    blocks: Sequence[Sequence[GroupBlock]], device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Shape (M, E) starts and stops; members with fewer blocks idle in a copy of their first."""
+    n_envs = max(map(len, blocks))
     rows = []
     for each in blocks:
         first = each[0][1].start

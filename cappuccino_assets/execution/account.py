@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from cappuccino_assets.execution.deadlines import sell_everything
-from cappuccino_assets.execution.fills import fill_orders
+from cappuccino_assets.execution.fills import Fills, fill_orders
 from cappuccino_assets.execution.ledger import Ledger, open_ledger
-from cappuccino_assets.execution.risk import force_exits, high_since_entry, trailing_stop
+from cappuccino_assets.execution.masks import is_held
+from cappuccino_assets.execution.prices import BarPrices
+from cappuccino_assets.execution.risk import high_since_entry, trailing_stop
 from cappuccino_assets.execution.rules import RuleTensors
 from cappuccino_assets.execution.sizing import Orders, size_orders
 
@@ -18,8 +20,9 @@ class Account(NamedTuple):
 
     Attributes:
         ledger: The books.
-        high: Highest close since the entry, shape (M, E, N); means nothing where nothing is held.
-        overdue: Held although its cycle is over, for want of a price, bool, shape (M, E, N).
+        high: Highest close since the entry, shape (M, E, N); means nothing where nothing is held,
+            or where no member has a trailing stop.
+        overdue: Mask: held although its cycle is over, for want of a price, shape (M, E, N).
     """
 
     ledger: Ledger
@@ -27,32 +30,11 @@ class Account(NamedTuple):
     overdue: Tensor
 
 
-class BarPrices(NamedTuple):
-    """Prices of one decision and the bar that follows it; shapes (M, E, N).
-
-    Attributes:
-        close: At the decision, in USD.
-        next_open: At which orders are filled.
-        next_close: At which the account is marked.
-        tradable: Whether orders may be sent and filled: observed at both bars.
-        next_observed: Whether the following bar is a real one.
-    """
-
-    close: Tensor
-    next_open: Tensor
-    next_close: Tensor
-    tradable: Tensor
-    next_observed: Tensor
-
-
 def open_account(cash: Tensor, n_symbols: int) -> Account:
     """Start accounts that hold cash (M, E) and nothing else."""
     ledger = open_ledger(cash, n_symbols)
-    return Account(
-        ledger=ledger,
-        high=torch.zeros_like(ledger.quantity),
-        overdue=torch.zeros_like(ledger.quantity, dtype=torch.bool),
-    )
+    nothing = torch.zeros_like(ledger.quantity)
+    return Account(ledger=ledger, high=nothing, overdue=nothing)
 
 
 def trade_bar(
@@ -62,7 +44,7 @@ def trade_bar(
     *,
     equity: Tensor,
     fee_rate: Tensor,
-    due: Tensor,
+    due: Tensor | None,
     rules: RuleTensors,
 ) -> tuple[Account, Tensor]:
     """Decide at a close, fill at the next open, and settle the cycle at the next close.
@@ -79,50 +61,73 @@ def trade_bar(
         prices: Of the decision and of the bar.
         equity: At the decision, in USD, shape (M, E).
         fee_rate: Fraction of notional for all of the bar's fills, shape (M, E).
-        due: Whether the bar is the last of its cycle, bool, shape (M, E).
+        due: Mask of the accounts whose cycle ends with the bar, shape (M, E); None where it is
+            known to be the last of no cycle.
         rules: Of the M members.
 
     Returns:
         The account after the bar, and the gross value that it traded in it, shape (M, E).
     """
-    orders = _orders(account, action, prices, equity=equity, rules=rules)
+    released = account.overdue * prices.next_observed
+    orders = _orders(account, action, prices, released=released, equity=equity, rules=rules)
     fills = fill_orders(
         account.ledger,
         orders,
-        open_price=prices.next_open,
-        reserve_usd=equity * rules.min_cash_reserve,
+        sell_price=prices.sell,
+        buy_price=prices.buy,
+        equity=equity,
         fee_rate=fee_rate,
         rules=rules,
     )
-    due_symbols = due[..., None]
-    ledger, proceeds = sell_everything(
-        fills.ledger,
-        prices.next_observed & due_symbols,
-        prices.next_close * rules.sell_factor,
-        fee_rate,
+    traded = Account(
+        ledger=fills.ledger,
+        high=_high(account, fills, prices, rules),
+        overdue=account.overdue - released,
     )
-    after = Account(
-        ledger=ledger,
-        high=high_since_entry(
-            account.high,
-            held=fills.held_between,
-            fill_price=fills.buy_price,
-            close=prices.next_close,
-        ),
-        overdue=(account.overdue | due_symbols) & ledger.quantity.bool(),
-    )
-    return after, fills.traded_usd + proceeds
+    if due is None:
+        return traded, fills.traded_usd
+    settled, proceeds = _settle(traded, due.unsqueeze(-1), prices, fee_rate)
+    return settled, fills.traded_usd.add_(proceeds)
 
 
 def _orders(
-    account: Account, action: Tensor, prices: BarPrices, *, equity: Tensor, rules: RuleTensors
+    account: Account,
+    action: Tensor,
+    prices: BarPrices,
+    *,
+    released: Tensor,
+    equity: Tensor,
+    rules: RuleTensors,
 ) -> Orders:
-    quantity = account.ledger.quantity
-    wanted = size_orders(action, equity=equity, quantity=quantity, close=prices.close, rules=rules)
-    stopped = trailing_stop(prices.close, high=account.high, quantity=quantity, rules=rules)
-    orders = force_exits(wanted, stopped | account.overdue, quantity)
-    may_sell = prices.tradable | (account.overdue & prices.next_observed)
-    return Orders(
-        sell_quantity=orders.sell_quantity * may_sell,
-        buy_usd=orders.buy_usd * prices.tradable,
+    quantity, exits, forced = account.ledger.quantity, account.overdue, released
+    if rules.has_trailing_stop:
+        stopped = trailing_stop(prices.close, high=account.high, quantity=quantity, rules=rules)
+        exits = exits.maximum(stopped)
+        forced = forced.maximum(stopped.mul_(prices.tradable))
+    orders = size_orders(
+        action,
+        free=(prices.tradable - exits).clamp_min_(0),
+        equity=equity,
+        quantity=quantity,
+        close=prices.close,
+        rules=rules,
     )
+    return orders._replace(sell_quantity=orders.sell_quantity.lerp_(quantity, forced))
+
+
+def _high(account: Account, fills: Fills, prices: BarPrices, rules: RuleTensors) -> Tensor:
+    if not rules.has_trailing_stop:
+        return account.high
+    return high_since_entry(
+        account.high, held=fills.held_between, fill_price=prices.buy, close=prices.next_close
+    )
+
+
+def _settle(
+    account: Account, due: Tensor, prices: BarPrices, fee_rate: Tensor
+) -> tuple[Account, Tensor]:
+    ledger, proceeds = sell_everything(
+        account.ledger, prices.next_observed * due, prices.final_sell, fee_rate
+    )
+    overdue = account.overdue.maximum(due).mul_(is_held(ledger.quantity))
+    return account._replace(ledger=ledger, overdue=overdue), proceeds

@@ -6,13 +6,14 @@ from torch import Tensor
 from cappuccino_assets.execution.ledger import Ledger, record_sales
 
 
-def bars_into_cycle(bar: Tensor, first_bar: Tensor, cycle_bars: Tensor) -> Tensor:
+def bars_into_cycle(age: Tensor, cycle_bars: Tensor) -> Tensor:
     """Count the bars of the running cycle that are closed, in [0, cycle_bars).
 
-    The decision at `first_bar` opens the first cycle and is filled in the bar after it. The cycle
-    holds `cycle_bars` bars from there on, and the close of its last one opens the next cycle.
+    The first decision of an account, at age 0, opens the first cycle and is filled in the bar after
+    it. The cycle holds `cycle_bars` bars from there on, and the close of its last one opens the
+    next cycle.
     """
-    return torch.remainder(bar - first_bar, cycle_bars)
+    return torch.remainder(age, cycle_bars)
 
 
 def sell_everything(
@@ -22,7 +23,7 @@ def sell_everything(
 
     Args:
         ledger: Accounts before.
-        due: Bool, shape (M, E, N): the cycle ends with this bar, and there is a price.
+        due: Mask, shape (M, E, N): the cycle ends with this bar, and there is a price.
         price: Of the sale, costs of the price included, shape (M, E, N).
         fee_rate: Fraction of the proceeds, shape (M, E).
 

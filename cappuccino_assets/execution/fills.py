@@ -15,13 +15,11 @@ class Fills(NamedTuple):
     Attributes:
         ledger: Accounts after.
         held_between: Quantity after the sales and before the purchases, shape (M, E, N).
-        buy_price: At which purchases were filled, shape (M, E, N).
         traded_usd: Gross value of all fills, shape (M, E).
     """
 
     ledger: Ledger
     held_between: Tensor
-    buy_price: Tensor
     traded_usd: Tensor
 
 
@@ -29,39 +27,31 @@ def fill_orders(
     ledger: Ledger,
     orders: Orders,
     *,
-    open_price: Tensor,
-    reserve_usd: Tensor,
+    sell_price: Tensor,
+    buy_price: Tensor,
+    equity: Tensor,
     fee_rate: Tensor,
     rules: RuleTensors,
 ) -> Fills:
     """Fill all sales, then let the purchases share the cash above the reserve.
 
-    Prices move against the trader by half the spread and the slippage. No symbol goes before
-    another, so their order changes nothing.
+    No symbol goes before another, so their order changes nothing.
 
     Args:
         ledger: Accounts before.
         orders: Only for symbols that trade in this bar.
-        open_price: Of this bar, in USD, shape (M, E, N).
-        reserve_usd: Cash that purchases must leave, shape (M, E).
+        sell_price: Paid for what is sold, in USD, shape (M, E, N).
+        buy_price: Paid for what is bought, in USD, shape (M, E, N).
+        equity: At the decision, in USD, shape (M, E).
         fee_rate: Fraction of notional, shape (M, E).
         rules: Of the M members.
     """
-    sold, proceeds = record_sales(
-        ledger, orders.sell_quantity, open_price * rules.sell_factor, fee_rate
+    sold, proceeds = record_sales(ledger, orders.sell_quantity, sell_price, fee_rate)
+    spendable = sold.cash
+    if rules.has_cash_reserve:
+        spendable = spendable - equity * rules.min_cash_reserve
+    purchases = share_cash(
+        orders.buy_usd, spendable=spendable, price=buy_price, fee_rate=fee_rate, rules=rules
     )
-    price = open_price * rules.buy_factor
-    notional = share_cash(
-        orders.buy_usd,
-        spendable=sold.cash - reserve_usd,
-        price=price,
-        fee_rate=fee_rate,
-        rules=rules,
-    )
-    bought, cost = record_purchases(sold, notional, price, fee_rate)
-    return Fills(
-        ledger=bought,
-        held_between=sold.quantity,
-        buy_price=price,
-        traded_usd=proceeds + cost,
-    )
+    bought, cost = record_purchases(sold, purchases, buy_price, fee_rate)
+    return Fills(ledger=bought, held_between=sold.quantity, traded_usd=proceeds.add_(cost))

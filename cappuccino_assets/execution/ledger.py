@@ -35,6 +35,18 @@ class Ledger(NamedTuple):
         return ((price - self.entry_price) * self.quantity).sum(dim=-1)
 
 
+class Purchases(NamedTuple):
+    """What is bought of each symbol; shapes (M, E, N).
+
+    Attributes:
+        notional_usd: Before fees.
+        quantity: In the base coin.
+    """
+
+    notional_usd: Tensor
+    quantity: Tensor
+
+
 def open_ledger(cash: Tensor, n_symbols: int) -> Ledger:
     """Start accounts that hold cash (M, E) and nothing else."""
     nothing = torch.zeros(*cash.shape, n_symbols, dtype=cash.dtype, device=cash.device)
@@ -59,23 +71,24 @@ def record_sales(
     proceeds = (quantity * price).sum(dim=-1)
     cost = (quantity * ledger.entry_price).sum(dim=-1)
     fee = proceeds * fee_rate
-    after = ledger._replace(
-        cash=ledger.cash + proceeds - fee,
+    after = Ledger(
+        cash=(ledger.cash + proceeds).sub_(fee),
         quantity=ledger.quantity - quantity,
-        fees=ledger.fees + fee,
-        realised=ledger.realised + proceeds - cost,
+        entry_price=ledger.entry_price,
+        fees=fee.add_(ledger.fees),
+        realised=(ledger.realised + proceeds).sub_(cost),
     )
     return after, proceeds
 
 
 def record_purchases(
-    ledger: Ledger, notional: Tensor, price: Tensor, fee_rate: Tensor
+    ledger: Ledger, purchases: Purchases, price: Tensor, fee_rate: Tensor
 ) -> tuple[Ledger, Tensor]:
     """Book purchases.
 
     Args:
         ledger: Accounts before.
-        notional: Bought of each symbol, in USD before fees, shape (M, E, N).
+        purchases: Notional and quantity of each symbol.
         price: Paid for it, costs of the price included, shape (M, E, N).
         fee_rate: Fraction of the notional, shape (M, E).
 
@@ -83,15 +96,15 @@ def record_purchases(
         Accounts after, and the gross cost, shape (M, E). Cash that rounding would leave a hair
         below zero is zero.
     """
-    cost = notional.sum(dim=-1)
+    cost = purchases.notional_usd.sum(dim=-1)
     fee = cost * fee_rate
-    bought = notional / price
-    quantity = ledger.quantity + bought
-    share = bought / quantity.clamp_min(torch.finfo(quantity.dtype).tiny)
-    after = ledger._replace(
-        cash=(ledger.cash - cost - fee).clamp_min_(0),
+    quantity = ledger.quantity + purchases.quantity
+    share = purchases.quantity / quantity.clamp_min(torch.finfo(torch.float64).tiny)
+    after = Ledger(
+        cash=(ledger.cash - cost).sub_(fee).clamp_min_(0),
         quantity=quantity,
         entry_price=torch.lerp(ledger.entry_price, price, share),
-        fees=ledger.fees + fee,
+        fees=fee.add_(ledger.fees),
+        realised=ledger.realised,
     )
     return after, cost

@@ -1,9 +1,10 @@
 """Exits that override what the agent wants."""
 
+import torch
 from torch import Tensor
 
+from cappuccino_assets.execution.masks import is_held
 from cappuccino_assets.execution.rules import RuleTensors
-from cappuccino_assets.execution.sizing import Orders
 
 
 def trailing_stop(close: Tensor, *, high: Tensor, quantity: Tensor, rules: RuleTensors) -> Tensor:
@@ -16,9 +17,9 @@ def trailing_stop(close: Tensor, *, high: Tensor, quantity: Tensor, rules: RuleT
         rules: Of the M members.
 
     Returns:
-        Bool, shape (M, E, N); never true where nothing is held or the stop is off.
+        Mask, shape (M, E, N); never set where nothing is held or the stop is off.
     """
-    return (close < high * rules.stop_factor) & quantity.bool()
+    return (high * rules.stop_factor).gt_(close).mul_(is_held(quantity))
 
 
 def high_since_entry(high: Tensor, *, held: Tensor, fill_price: Tensor, close: Tensor) -> Tensor:
@@ -33,18 +34,4 @@ def high_since_entry(high: Tensor, *, held: Tensor, fill_price: Tensor, close: T
         fill_price: At which this bar's purchases are filled, shape (M, E, N).
         close: Of this bar, shape (M, E, N).
     """
-    return high.where(held.bool(), fill_price).maximum(close)
-
-
-def force_exits(orders: Orders, exits: Tensor, quantity: Tensor) -> Orders:
-    """Sell the whole position where told to, and buy nothing there.
-
-    Args:
-        orders: What the agent wants.
-        exits: Bool, shape (M, E, N).
-        quantity: Held, shape (M, E, N).
-    """
-    return Orders(
-        sell_quantity=quantity.where(exits, orders.sell_quantity),
-        buy_usd=orders.buy_usd.masked_fill(exits, 0),
-    )
+    return torch.lerp(fill_price, high, is_held(held)).maximum(close)

@@ -125,18 +125,17 @@ class RuleTensors:
             raise ConfigurationError("Either all members of a population have a deadline, or none.")
         self._device = device
         self.fee_rates = FeeRates([each.fees for each in rules], device)
-        self.cycle_bars = torch.tensor(
-            [[each.cycle_bars or _NEVER] for each in rules], dtype=torch.int64, device=device
-        )
+        self.cycles = tuple(each.cycle_bars or _NEVER for each in rules)
+        self.cycle_bars = torch.tensor(self.cycles, dtype=torch.int64, device=device)[:, None]
         self.initial_cash_usd = self._column([each.initial_cash_usd for each in rules])
         self.trade_fraction = self._column([each.trade_fraction for each in rules])
         self.min_cash_reserve = self._column([each.min_cash_reserve for each in rules])
         self.hold_threshold = self._column([each.hold_threshold for each in rules])[..., None]
+        self.has_cash_reserve = any(each.min_cash_reserve for each in rules)
         stops = [each.trailing_stop_pct for each in rules]
+        self.has_trailing_stop = any(stops)
         self.stop_factor = self._column([1 - pct if pct > 0 else 0.0 for pct in stops])[..., None]
-        costs = [each.price_cost for each in rules]
-        self.buy_factor = self._column([1 + cost for cost in costs])[..., None]
-        self.sell_factor = self._column([1 - cost for cost in costs])[..., None]
+        self.price_costs = tuple(each.price_cost for each in rules)
         self.minimum_notional_usd = self._column([each.minimum_notional_usd for each in rules])[
             ..., None
         ]

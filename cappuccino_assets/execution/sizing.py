@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cappuccino_assets.execution.ledger import Purchases
+from cappuccino_assets.execution.masks import reaches
 from cappuccino_assets.execution.rules import RuleTensors
 
 
@@ -21,7 +23,13 @@ class Orders(NamedTuple):
 
 
 def size_orders(
-    action: Tensor, *, equity: Tensor, quantity: Tensor, close: Tensor, rules: RuleTensors
+    action: Tensor,
+    *,
+    free: Tensor,
+    equity: Tensor,
+    quantity: Tensor,
+    close: Tensor,
+    rules: RuleTensors,
 ) -> Orders:
     """Turn actions into orders.
 
@@ -31,31 +39,28 @@ def size_orders(
 
     Args:
         action: Trades wanted, in [-1, 1]; more counts as 1. Shape (M, E, N).
+        free: Mask of the symbols that may be traded as wanted, shape (M, E, N).
         equity: At the close, in USD, shape (M, E).
         quantity: Held, in the base coin, shape (M, E, N).
         close: Price of the decision, in USD, shape (M, E, N).
         rules: Of the M members.
     """
-    bounded = action.double().clamp(-1, 1)
-    bounded.mul_(bounded.abs() >= rules.hold_threshold)
-    wanted_usd = bounded.mul_((equity * rules.trade_fraction)[..., None])
+    bounded = action.clamp(-1, 1).double()
+    bounded.mul_(bounded.abs().ge_(rules.hold_threshold)).mul_(free)
+    wanted_usd = bounded.mul_((equity * rules.trade_fraction).unsqueeze(-1))
     wanted = wanted_usd / close
     sell = quantity.minimum(-wanted)  # negative where bought, which reaches no minimum
-    sell = quantity.where(quantity - sell < rules.minimum_quantity, sell)
+    leaves_dust = (quantity - sell).lt_(rules.minimum_quantity)
+    sell.lerp_(quantity, leaves_dust)
     return Orders(
-        sell_quantity=sell * (sell >= rules.minimum_quantity),
-        buy_usd=wanted_usd * can_be_bought(wanted_usd, wanted, rules),
+        sell_quantity=reaches(sell, rules.minimum_quantity).mul_(sell),
+        buy_usd=_can_be_bought(wanted_usd, wanted, rules).mul_(wanted_usd),
     )
-
-
-def can_be_bought(notional_usd: Tensor, quantity: Tensor, rules: RuleTensors) -> Tensor:
-    """Tell which purchases reach both minimums; all shapes (M, E, N)."""
-    return (notional_usd >= rules.minimum_notional_usd) & (quantity >= rules.minimum_quantity)
 
 
 def share_cash(
     buy_usd: Tensor, *, spendable: Tensor, price: Tensor, fee_rate: Tensor, rules: RuleTensors
-) -> Tensor:
+) -> Purchases:
     """Scale purchases to the cash there is, each in proportion to what it asked for.
 
     A purchase that is scaled below a minimum is not sent; what it would have cost stays in cash.
@@ -66,11 +71,15 @@ def share_cash(
         price: Expected price of the fill, in USD, shape (M, E, N).
         fee_rate: Fraction of notional, shape (M, E).
         rules: Of the M members.
-
-    Returns:
-        Notional before fees, shape (M, E, N).
     """
-    needed = buy_usd.sum(dim=-1) * (1 + fee_rate)
-    scale = (spendable / needed.clamp_min_(torch.finfo(needed.dtype).tiny)).clamp_(0, 1)
-    scaled = buy_usd * scale[..., None]
-    return scaled.mul_(can_be_bought(scaled, scaled / price, rules))
+    needed = buy_usd.sum(dim=-1).mul_(1 + fee_rate).clamp_min_(torch.finfo(torch.float64).tiny)
+    scale = (spendable / needed).clamp_(0, 1)
+    scaled_usd = buy_usd * scale.unsqueeze(-1)
+    scaled = scaled_usd / price
+    sent = _can_be_bought(scaled_usd, scaled, rules)
+    return Purchases(notional_usd=scaled_usd.mul_(sent), quantity=scaled.mul_(sent))
+
+
+def _can_be_bought(notional_usd: Tensor, quantity: Tensor, rules: RuleTensors) -> Tensor:
+    enough = reaches(notional_usd, rules.minimum_notional_usd)
+    return enough.mul_(reaches(quantity, rules.minimum_quantity))

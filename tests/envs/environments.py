@@ -1,5 +1,7 @@
 """Environments over small markets."""
 
+from typing import NamedTuple
+
 import torch
 
 from cappuccino_assets.envs.environment import TradingEnvironment
@@ -40,6 +42,30 @@ def environment_of(arrays, *rules, n_envs=1, continuing=True, reward=None) -> Tr
         rewards=[reward or RewardConfig()] * len(rules),
         n_envs=n_envs,
         continuing=continuing,
+    )
+
+
+class Measured(NamedTuple):
+    """A step, and what it changed; shapes (M, E)."""
+
+    reward: torch.Tensor
+    terminated: torch.Tensor
+    truncated: torch.Tensor
+    traded_usd: torch.Tensor
+    equity_return: torch.Tensor
+    benchmark_return: torch.Tensor
+    fee_usd: torch.Tensor
+
+
+def measured_step(environment, action) -> Measured:
+    equity, benchmark = environment.equity, environment.benchmark
+    fees = environment.ledger.fees
+    step = environment.step(action)
+    return Measured(
+        *step,
+        equity_return=environment.equity / equity - 1,
+        benchmark_return=environment.benchmark / benchmark - 1,
+        fee_usd=environment.ledger.fees - fees,
     )
 
 

@@ -12,6 +12,7 @@ from tests.envs.environments import (
     costly_rules,
     environment_of,
     free_rules,
+    measured_step,
     random_actions,
     rows,
 )
@@ -26,9 +27,17 @@ REWARD = RewardConfig(
 )
 
 
+def shown(environment):
+    """All that an environment shows; an entry price means nothing where nothing is held."""
+    ledger = environment.ledger
+    entry_price = ledger.entry_price * (ledger.quantity > 0)
+    books = ledger._replace(entry_price=entry_price)
+    return [environment.bar, environment.account, environment.equity, environment.benchmark, *books]
+
+
 def everything(environment, step):
     """All that a step shows and leaves behind, as one list of tensors."""
-    return [*step, environment.bar, environment.account, environment.equity, *environment.ledger]
+    return [*step, *shown(environment)]
 
 
 def equal(some, others):
@@ -40,7 +49,7 @@ def test_incident_03_a_holding_agent_earns_nothing_where_each_block_s_price_stan
     arrays = arrays_of(np.stack([price, price], axis=1))
     environment = environment_of(arrays, free_rules(arrays, trade_fraction=0.5), n_envs=4)
     environment.reset(rows(0, 6, 12, 18), rows(6, 12, 18, 24))
-    steps = [environment.step(torch.full((1, 4, 2), float(t == 0))) for t in range(5)]
+    steps = [measured_step(environment, torch.full((1, 4, 2), float(t == 0))) for t in range(5)]
     assert environment.finished.all()
     assert (environment.ledger.quantity > 0).all()
     for step in steps:
@@ -107,7 +116,7 @@ def test_incident_14_no_cycle_leaves_anything_held_and_every_sale_pays():
     environment.reset(rows(5), rows(190))
     for action in random_actions(184, 1, 1, 4):
         invested = 1 - environment.account[0, 0, 0].item()
-        step = environment.step(action)
+        step = measured_step(environment, action)
         if (environment.bar.item() - 5) % 10 == 0:
             assert (environment.ledger.quantity == 0).all()
             assert environment.equity.item() == environment.ledger.cash.item()
@@ -156,10 +165,10 @@ def test_a_finished_environment_does_nothing_until_it_is_restarted():
     environment.reset(rows(0, 0), rows(5, 50))
     for action in random_actions(6, 1, 2, 4):
         environment.step(action)
-    before = [environment.bar, environment.account, environment.equity, *environment.ledger]
+    before = shown(environment)
     assert environment.finished.tolist() == [[True, False]]
-    step = environment.step(-torch.ones(1, 2, 4))
-    after = [environment.bar, environment.account, environment.equity, *environment.ledger]
+    step = measured_step(environment, -torch.ones(1, 2, 4))
+    after = shown(environment)
     assert equal([x[:, 0] for x in after], [x[:, 0] for x in before])
     assert all(not x[0, 0].item() for x in step)
     assert step.traded_usd[0, 1] > 0
@@ -176,7 +185,7 @@ def test_before_the_first_reset_everything_is_finished():
 
 
 def fee_rate_of(environment, action):
-    step = environment.step(torch.full((1, 1, 1), action))
+    step = measured_step(environment, torch.full((1, 1, 1), action))
     return (step.fee_usd / step.traded_usd).item(), step.traded_usd.item()
 
 
@@ -282,7 +291,9 @@ def test_the_benchmark_is_equal_weight_bought_at_the_first_open_with_all_costs()
     rules = free_rules(arrays, fees=flat_fee(0.25), half_spread_bps=1_000, slippage_bps=1_500)
     environment = environment_of(arrays, rules)
     environment.reset(rows(0), rows(4))
-    returns = [environment.step(torch.zeros(1, 1, 2)).benchmark_return.item() for _ in range(3)]
+    returns = [
+        measured_step(environment, torch.zeros(1, 1, 2)).benchmark_return.item() for _ in range(3)
+    ]
     # Of 1 USD each half pays 25 % fees and buys .4 USD at open x 1.25: .04 at 10, .0064 at 62.50.
     values = [1, 0.04 * 12 + 0.0064 * 40, 0.04 * 15 + 0.0064 * 30, 0.04 * 15 + 0.0064 * 60]
     expected = [b / a - 1 for a, b in pairwise(values)]
@@ -294,7 +305,7 @@ def test_doing_nothing_keeps_the_cash_and_costs_nothing():
     environment = environment_of(arrays, costly_rules(arrays, cycle_bars=18))
     environment.reset(rows(0), rows(50))
     while not environment.finished.all():
-        step = environment.step(torch.full((1, 1, 4), 0.05))
+        step = measured_step(environment, torch.full((1, 1, 4), 0.05))
         assert step.equity_return.item() == step.traded_usd.item() == 0.0
     assert environment.equity.item() == 1_000.0
 

@@ -5,7 +5,13 @@ import math
 import pytest
 
 from cappuccino_assets.envs.reward import RewardConfig
-from tests.envs.environments import costly_rules, environment_of, random_actions, rows
+from tests.envs.environments import (
+    costly_rules,
+    environment_of,
+    measured_step,
+    random_actions,
+    rows,
+)
 from tests.envs.markets import random_arrays
 
 CONFIG = RewardConfig(
@@ -29,7 +35,7 @@ def test_rewards_follow_their_definition_bar_by_bar(cycle_bars):
     equity = peak = 1_000.0
     terms_seen = set()
     for t, action in enumerate(random_actions(26, 1, 1, 2, seed=6)):
-        step = environment.step(action)
+        step = measured_step(environment, action)
         growth = environment.equity.item() / equity
         fallen = 1 - equity / peak
         equity, peak = equity * growth, max(peak, equity * growth)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cappuccino_assets.execution.fees import COINBASE, flat_fee
 from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS
-from tests.envs.environments import environment_of, random_actions, rows
+from tests.envs.environments import environment_of, measured_step, random_actions, rows
 from tests.envs.markets import random_arrays
 
 N_STEPS = 60
@@ -43,7 +43,7 @@ def test_accounts_never_owe_and_every_cent_is_accounted_for(population):
     fees = torch.zeros(1, 2, dtype=torch.float64)
     for action in random_actions(N_STEPS, 1, 2, 3, seed=seed) * 2:
         cash_before, equity_before = environment.ledger.cash, environment.equity
-        step = environment.step(action)
+        step = measured_step(environment, action)
         ledger, price = environment.ledger, close[environment.bar]
         fees += step.fee_usd
         assert (ledger.cash >= 0).all()

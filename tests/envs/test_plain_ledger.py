@@ -12,7 +12,7 @@ from cappuccino_assets.features.arrays import build_feature_arrays
 from cappuccino_assets.features.blocks import segment_blocks
 from cappuccino_assets.market.grid import grid_from_bars
 from cappuccino_assets.market.sources.files import FileSource
-from tests.envs.environments import costly_rules, environment_of
+from tests.envs.environments import costly_rules, environment_of, measured_step
 from tests.envs.markets import random_arrays
 from tests.envs.plain_ledger import PlainAccount
 
@@ -60,7 +60,7 @@ def trade_both(arrays, rules, start, stop):
     while not environment.finished.all():
         action = actions_of(random, (*start.shape, len(arrays.symbols)))
         rows, active = environment.bar.numpy(), ~environment.finished.numpy()
-        step = environment.step(torch.tensor(action))
+        step = measured_step(environment, torch.tensor(action))
         for m, e in zip(*np.nonzero(active), strict=True):
             account, row = plain[m][e], int(rows[m, e])
             before = account.fees

@@ -2,9 +2,10 @@
 
 import torch
 
-from cappuccino_assets.execution.account import Account, BarPrices, open_account, trade_bar
+from cappuccino_assets.execution.account import Account, open_account, trade_bar
 from cappuccino_assets.execution.fees import flat_fee
 from cappuccino_assets.execution.ledger import Ledger
+from cappuccino_assets.execution.prices import bar_prices
 from cappuccino_assets.execution.rules import RuleTensors, TradingRules
 
 SYMBOLS = ("BTC/USD", "ETH/USD", "LINK/USD")
@@ -64,16 +65,17 @@ def trade(
     after, traded = trade_bar(
         account,
         per_symbol(*action),
-        BarPrices(
+        bar_prices(
             close=per_symbol(*close),
             next_open=per_symbol(*(next_open or close)),
             next_close=per_symbol(*(next_close or next_open or close)),
-            tradable=seen & seen_next,
+            observed=seen,
             next_observed=seen_next,
+            price_cost=rules.price_cost,
         ),
         equity=account.ledger.equity(per_symbol(*close)),
         fee_rate=tensors.fee_rates(scalar(0)),
-        due=torch.tensor([[due]]),
+        due=scalar(due) if due else None,
         rules=tensors,
     )
     return after, traded.item()

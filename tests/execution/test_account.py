@@ -83,7 +83,7 @@ def test_a_symbol_without_a_bar_at_the_deadline_is_sold_at_its_next_open():
     account = account_of(100.0, (5.0, 0.0, 2.0), entry_price=(100.0, 0.0, 100.0))
     due, _ = trade(account, HOLD, rules_of(), next_observed=gone, due=True)
     assert held(due) == [5.0, 0.0, 0.0]
-    assert due.overdue[0, 0].tolist() == [True, False, False]
+    assert due.overdue[0, 0].tolist() == [1.0, 0.0, 0.0]
 
     waiting, traded = trade(due, (1.0, 0.0, 0.0), rules_of(), observed=gone, next_observed=gone)
     assert held(waiting) == [5.0, 0.0, 0.0]
@@ -102,9 +102,7 @@ def test_a_symbol_without_a_bar_at_the_deadline_is_sold_at_its_next_open():
 
 def test_an_overdue_position_stays_overdue_through_the_next_deadline():
     gone = (False, True, True)
-    account = account_of(0.0, (5.0, 0.0, 0.0))._replace(
-        overdue=per_symbol(True, False, False, dtype=None)
-    )
+    account = account_of(0.0, (5.0, 0.0, 0.0))._replace(overdue=per_symbol(1.0, 0.0, 0.0))
     after, _ = trade(account, HOLD, rules_of(), observed=gone, next_observed=gone, due=True)
-    assert after.overdue[0, 0, 0].item()
+    assert after.overdue[0, 0].tolist() == [1.0, 0.0, 0.0]
     assert held(after)[0] == 5.0

@@ -4,6 +4,5 @@ from cappuccino_assets.execution.deadlines import bars_into_cycle
 
 
 def test_cycles_follow_each_other_from_the_first_decision():
-    bar = torch.arange(100, 108)
-    into = bars_into_cycle(bar, torch.tensor(100), torch.tensor(3))
+    into = bars_into_cycle(torch.arange(8), torch.tensor(3))
     assert into.tolist() == [0, 1, 2, 0, 1, 2, 0, 1]

@@ -3,13 +3,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cappuccino_assets.execution.ledger import open_ledger, record_purchases, record_sales
+from cappuccino_assets.execution.ledger import (
+    Purchases,
+    open_ledger,
+    record_purchases,
+    record_sales,
+)
 from tests.execution.accounts import account_of, cash, held, per_symbol, scalar
+
+
+def buy(ledger, notional, price, fee_rate):
+    purchases = Purchases(notional_usd=notional, quantity=notional / price)
+    return record_purchases(ledger, purchases, price, fee_rate)
 
 
 def test_a_purchase_and_a_sale_by_hand():
     ledger = open_ledger(scalar(1_000), 3)
-    ledger, cost = record_purchases(
+    ledger, cost = buy(
         ledger, per_symbol(200.0, 100.0, 0.0), per_symbol(100.0, 50.0, 7.0), scalar(0.01)
     )
     assert cost.item() == 300.0
@@ -31,17 +41,13 @@ def test_a_purchase_and_a_sale_by_hand():
 
 def test_the_entry_price_is_the_average_paid():
     ledger = account_of(1_000, (1.0, 0.0, 0.0), entry_price=(100.0, 0.0, 0.0)).ledger
-    ledger, _ = record_purchases(
-        ledger, per_symbol(390.0, 0.0, 0.0), per_symbol(130.0, 1.0, 1.0), scalar(0)
-    )
+    ledger, _ = buy(ledger, per_symbol(390.0, 0.0, 0.0), per_symbol(130.0, 1.0, 1.0), scalar(0))
     assert ledger.entry_price[0, 0, 0].item() == pytest.approx(122.5)  # (1 x 100 + 3 x 130) / 4
 
 
 def test_a_new_entry_forgets_the_price_of_an_old_one():
     ledger = account_of(1_000, (0.0, 0.0, 0.0), entry_price=(555.0, 0.0, 0.0)).ledger
-    ledger, _ = record_purchases(
-        ledger, per_symbol(10.0, 0.0, 0.0), per_symbol(3.0, 1.0, 1.0), scalar(0)
-    )
+    ledger, _ = buy(ledger, per_symbol(10.0, 0.0, 0.0), per_symbol(3.0, 1.0, 1.0), scalar(0))
     assert ledger.entry_price[0, 0, 0].item() == 3.0
 
 
@@ -64,7 +70,7 @@ def test_equity_is_initial_plus_realised_plus_unrealised_minus_fees(bars):
         at, wish, fee = per_symbol(*prices), per_symbol(*wishes), scalar(rate)
         ledger, proceeds = record_sales(ledger, ledger.quantity * (-wish).clamp_min(0), at, fee)
         share = wish.clamp_min(0) / (3 * (1 + rate))
-        ledger, cost = record_purchases(ledger, share * ledger.cash[..., None], at, fee)
+        ledger, cost = buy(ledger, share * ledger.cash[..., None], at, fee)
         fees += (proceeds + cost).item() * rate
         equity = ledger.equity(at).item()
         identity = 1_000 + ledger.realised + ledger.unrealised(at) - ledger.fees
@@ -81,6 +87,6 @@ def test_spending_all_cash_never_leaves_a_hair_below_zero():
     share = torch.rand(1_000, 1, 3, generator=random, dtype=torch.float64)
     fee = torch.full((1_000, 1), 0.006, dtype=torch.float64)
     notional = share / share.sum(-1, keepdim=True) * (cash_usd / (1 + fee))[..., None]
-    ledger, _ = record_purchases(open_ledger(cash_usd, 3), notional, torch.ones_like(share), fee)
+    ledger, _ = buy(open_ledger(cash_usd, 3), notional, torch.ones_like(share), fee)
     assert (ledger.cash >= 0).all()
     assert ledger.cash.max() < 1e-9

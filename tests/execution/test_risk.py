@@ -75,5 +75,6 @@ def test_adding_to_a_position_keeps_its_high():
 
 @pytest.mark.parametrize(("close", "expected"), [(130.0, 130.0), (119.0, 120.0)])
 def test_the_high_follows_closes(close, expected):
-    after, _ = trade(position(120.0), HOLD, rules_of(), next_close=(close, 1.0, 1.0))
+    rules = rules_of(trailing_stop_pct=0.5)
+    after, _ = trade(position(120.0), HOLD, rules, next_close=(close, 1.0, 1.0))
     assert after.high[0, 0, 0].item() == expected

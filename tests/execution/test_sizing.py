@@ -10,6 +10,7 @@ from tests.execution.accounts import per_symbol, rules_of, scalar, tensors_of
 def orders(action, quantity=(0.0, 0.0, 0.0), *, equity=1_000.0, close=(100.0,) * 3, **changes):
     sized = size_orders(
         per_symbol(*action),
+        free=per_symbol(1.0, 1.0, 1.0),
         equity=scalar(equity),
         quantity=per_symbol(*quantity),
         close=per_symbol(*close),
@@ -19,14 +20,14 @@ def orders(action, quantity=(0.0, 0.0, 0.0), *, equity=1_000.0, close=(100.0,) *
 
 
 def shared(buys, spendable, *, fee=0.0, price=(100.0,) * 3, **changes):
-    notional = share_cash(
+    purchases = share_cash(
         per_symbol(*buys),
         spendable=scalar(spendable),
         price=per_symbol(*price),
         fee_rate=scalar(fee),
         rules=tensors_of(rules_of(**changes)),
     )
-    return notional[0, 0].tolist()
+    return purchases.notional_usd[0, 0].tolist()
 
 
 def test_an_action_trades_its_share_of_trade_fraction_times_equity():
@@ -44,6 +45,7 @@ def test_the_smallest_discrete_level_trades_also_in_float32():
     action = torch.tensor([[[0.1, -0.25, 0.0]]], dtype=torch.float32)
     sized = size_orders(
         action,
+        free=torch.ones(1, 1, 3, dtype=torch.float64),
         equity=scalar(1_000),
         quantity=per_symbol(0.0, 5.0, 0.0),
         close=per_symbol(100.0, 100.0, 100.0),
