@@ -19,7 +19,7 @@ class Weights(NamedTuple):
     Attributes:
         input: Shape (M, O, K H).
         input_bias: Shape (M, 1, K H).
-        hidden: Shape (M, K, H, H).
+        hidden: One matrix (M, H, H) of each trunk.
         hidden_bias: Shape (M, 1, K H).
         output: Shape (M, K H, Z); a trunk's rows are zero in the columns of other heads.
         output_bias: Shape (M, 1, Z).
@@ -28,7 +28,7 @@ class Weights(NamedTuple):
 
     input: Tensor
     input_bias: Tensor
-    hidden: Tensor
+    hidden: tuple[Tensor, ...]
     hidden_bias: Tensor
     output: Tensor
     output_bias: Tensor
@@ -65,17 +65,9 @@ class Architecture:
         return -(-sum(self.heads) // COLUMNS) * COLUMNS
 
     @property
-    def shapes(self) -> Weights:
-        """Shape of every parameter of one member."""
-        width, z = self.width, self.n_outputs
-        hidden = (len(self.heads), self.net_dimension, self.net_dimension)
-        shapes = ((self.n_inputs, width), (1, width), hidden, (1, width), (width, z), (1, z))
-        return Weights(*shapes, (1, self.n_free))  # type: ignore[arg-type]
-
-    @property
     def n_parameters(self) -> int:
         """Numbers of one member, P."""
-        return sum(prod(shape) for shape in self.shapes)
+        return sum(map(prod, self._shapes()))
 
     def trunk(self, head: int) -> slice:
         """Neurons that belong to a head."""
@@ -88,14 +80,19 @@ class Architecture:
 
     def views(self, values: Tensor) -> Weights:
         """Look at parameters (M, P) as matrices."""
-        sizes = [prod(shape) for shape in self.shapes]
-        parts = torch.split_with_sizes(values, sizes, dim=1)
-        return Weights(
-            *(
-                part.view(values.shape[0], *shape)
-                for part, shape in zip(parts, self.shapes, strict=True)
-            )
+        shapes = self._shapes()
+        parts = torch.split_with_sizes(values, [prod(shape) for shape in shapes], dim=1)
+        first, first_bias, *hidden, hidden_bias, output, output_bias, free = (
+            part.view(values.shape[0], *shape) for part, shape in zip(parts, shapes, strict=True)
         )
+        return Weights(first, first_bias, tuple(hidden), hidden_bias, output, output_bias, free)
+
+    def _shapes(self) -> list[tuple[int, int]]:
+        """Shape of every matrix of one member, in their order."""
+        width, z = self.width, self.n_outputs
+        hidden = [(self.net_dimension, self.net_dimension)] * len(self.heads)
+        rest = [(1, width), (width, z), (1, z), (1, self.n_free)]
+        return [(self.n_inputs, width), (1, width), *hidden, *rest]
 
     def initialise(self, random: MemberRandom, *, gains: Sequence[float]) -> Tensor:
         """Draw orthogonal weights (gain sqrt 2 in hidden layers); everything else is zero.
@@ -112,7 +109,7 @@ class Architecture:
         for head, gain in enumerate(gains):
             trunk, columns = self.trunk(head), self.columns(head)
             weights.input[:, :, trunk] = orthogonal(random, self.n_inputs, width) * _HIDDEN_GAIN
-            weights.hidden[:, head] = orthogonal(random, width, width) * _HIDDEN_GAIN
+            weights.hidden[head].copy_(orthogonal(random, width, width) * _HIDDEN_GAIN)
             weights.output[:, trunk, columns] = orthogonal(random, width, self.heads[head]) * gain
         return values
 
@@ -129,7 +126,7 @@ class Architecture:
         return PopulationMLP(
             [
                 weights.input[:, :, trunk].clone(),
-                weights.hidden[:, head].clone(),
+                weights.hidden[head].clone(),
                 weights.output[:, trunk, columns].clone(),
             ],
             [

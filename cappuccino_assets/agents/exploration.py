@@ -1,11 +1,11 @@
 """The Gaussian that PPO explores with: before the squashing, and partly shared by all symbols."""
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 from torch import Tensor
 
-LOG_STD_BOUNDS: Final = (-4.0, 0.5)
+_LOG_STD_BOUNDS: Final = (-4.0, 0.5)
 # Exploration that buys or sells all symbols together: independent noise cannot leave the market,
 # for the cash of one sale is spent by the other symbols' purchases of the same bar.
 _NOISE_CORRELATION: Final = 0.5
@@ -17,12 +17,27 @@ def correlated(noise: Tensor) -> Tensor:
     return own * math.sqrt(1.0 - _NOISE_CORRELATION) + shared * math.sqrt(_NOISE_CORRELATION)
 
 
-def standard_deviation(log_std: Tensor) -> Tensor:
-    """Bound and exponentiate."""
-    return log_std.clamp(*LOG_STD_BOUNDS).exp_()
+class Spread(NamedTuple):
+    """How widely each member explores.
+
+    Attributes:
+        std: Standard deviations of the latent actions, shape (M, 1, N).
+        entropy: Of the latent Gaussian up to a constant: their logarithms' sum, shape (M, 1).
+        is_free: Whether a deviation is within its bounds, shape (M, 1, N); else it does not move.
+    """
+
+    std: Tensor
+    entropy: Tensor
+    is_free: Tensor
 
 
-def log_density(scaled: Tensor, log_std: Tensor) -> Tensor:
+def spread_of(log_std: Tensor) -> Spread:
+    """Bound the logarithms of standard deviations, shape (M, 1, N), and evaluate them."""
+    bounded = log_std.clamp(*_LOG_STD_BOUNDS)
+    return Spread(bounded.exp(), bounded.sum(dim=2), bounded == log_std)
+
+
+def log_density(scaled: Tensor, slope: Tensor, spread: Spread) -> Tensor:
     """Log density of latent actions, without the terms that cancel in every ratio.
 
     These are the normalising constant and the logarithm of the tanh's derivative: both depend on
@@ -30,13 +45,14 @@ def log_density(scaled: Tensor, log_std: Tensor) -> Tensor:
 
     Args:
         scaled: Distances from the mean in standard deviations, shape (M, B, N).
-        log_std: Shape (M, 1, N).
+        slope: What `density_slope` says of them.
+        spread: Of the members.
 
     Returns:
         Shape (M, B).
     """
-    density: Tensor = (scaled * density_slope(scaled)).sum(dim=2).mul_(0.5)
-    return density.sub_(log_std.clamp(*LOG_STD_BOUNDS).sum(dim=2))
+    density: Tensor = (scaled * slope).sum(dim=2).mul_(0.5)
+    return density.sub_(spread.entropy)
 
 
 def density_slope(scaled: Tensor) -> Tensor:

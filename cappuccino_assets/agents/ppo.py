@@ -8,9 +8,15 @@ import torch
 from torch import Tensor
 
 from cappuccino_assets.agents.actions import ActionSpace
-from cappuccino_assets.agents.architecture import Architecture
+from cappuccino_assets.agents.architecture import Architecture, Weights
 from cappuccino_assets.agents.checks import require_fraction, require_positive, require_same
-from cappuccino_assets.agents.exploration import correlated, log_density, standard_deviation
+from cappuccino_assets.agents.exploration import (
+    Spread,
+    correlated,
+    density_slope,
+    log_density,
+    spread_of,
+)
 from cappuccino_assets.agents.optimiser import (
     Adam,
     LearningRateSchedule,
@@ -18,8 +24,8 @@ from cappuccino_assets.agents.optimiser import (
     rate_factors,
 )
 from cappuccino_assets.agents.policy import Policy
-from cappuccino_assets.agents.ppo_batch import PPOBatch
-from cappuccino_assets.agents.ppo_loss import PPOCoefficients, entropy, ppo_gradient
+from cappuccino_assets.agents.ppo_batch import PPOBatch, minibatch
+from cappuccino_assets.agents.ppo_loss import PPOCoefficients, PPOSamples, ppo_gradient
 from cappuccino_assets.agents.propagation import MICRO_BATCH, Propagation
 from cappuccino_assets.agents.random import MemberRandom
 
@@ -72,6 +78,7 @@ class _Running(NamedTuple):
 
     members: Tensor  # (K,)
     adam: Adam
+    weights: Weights  # views of Adam's values
     coefficients: PPOCoefficients
     kl_target: Tensor  # (K,)
 
@@ -147,8 +154,9 @@ class PPOAgent:
         """
         scaled = correlated(noise)
         mean = self._propagation.head(self._weights, observation, _ACTOR)
-        latent = torch.addcmul(mean, standard_deviation(self._weights.free), scaled)
-        return latent, log_density(scaled, self._weights.free)
+        spread = spread_of(self._weights.free)
+        latent = torch.addcmul(mean, spread.std, scaled)
+        return latent, log_density(scaled, density_slope(scaled), spread)
 
     @torch.no_grad()
     def value(self, observation: Tensor) -> Tensor:
@@ -179,11 +187,13 @@ class PPOAgent:
         """
         n_members, n_samples = batch.advantage.shape
         members = torch.arange(n_members, device=batch.advantage.device)
-        running = _Running(members, self._adam, self._coefficients, self._kl_target)
+        running = _Running(members, self._adam, self._weights, self._coefficients, self._kl_target)
+        observation, table = batch.observation.flatten(0, 1), batch.table()
         report = batch.advantage.new_zeros(len(_DIAGNOSTICS), n_members)
         draws_after = self._random.counter + self.configs[0].ppo_epochs * n_samples
         for rows, rates in self._minibatches(n_samples, progress, next_progress):
-            diagnostics = self._descend(batch, rows[running.members], running, rates)
+            rows = rows[running.members] + running.members[:, None] * n_samples  # in the table
+            diagnostics = self._descend(observation, table, rows, running, rates)
             report[:, running.members] = diagnostics
             running = self._narrowed(running, diagnostics[2] <= running.kl_target)
             if not running.members.numel():
@@ -227,64 +237,59 @@ class PPOAgent:
         if len(kept) == len(near):
             return running
         self._put_back(running)
+        adam = running.adam.of(kept)
         return _Running(
             running.members[kept],
-            running.adam.of(kept),
+            adam,
+            self._architecture.views(adam.values),
             PPOCoefficients(*(each[kept] for each in running.coefficients)),
             running.kl_target[kept],
         )
 
     def _descend(
-        self, batch: PPOBatch, rows: Tensor, running: _Running, rates: Sequence[float]
+        self,
+        observation: Tensor,
+        table: Tensor,
+        rows: Tensor,
+        running: _Running,
+        rates: Sequence[float],
     ) -> Tensor:
         """Take one gradient step; returns the diagnostics, shape (5, K)."""
-        n_samples = batch.advantage.shape[1]
-        rows = rows + running.members[:, None] * n_samples  # in all members' samples
-        advantage = batch.standardised_advantage(rows)
+        n_members, n_rows = rows.shape
         gradient = self._propagation.take("gradient", *running.adam.values.shape).zero_()
-        parts = zip(
-            torch.split(rows, self._micro_batch, dim=1),
-            torch.split(advantage, self._micro_batch, dim=1),
-            strict=True,
-        )
-        totals = torch.zeros(3, len(rows), device=rows.device)
-        for part, part_advantage in parts:
-            totals += self._differentiate(batch, part, part_advantage, running, onto=gradient)
-        spread = entropy(self._architecture.views(running.adam.values).free)
-        norm = running.adam.step(gradient.div_(rows.shape[1]), rates)
-        return torch.cat([totals / rows.shape[1], spread[None], norm[None]])
+        slots = self._architecture.views(gradient)
+        samples, spread = minibatch(table, rows), spread_of(running.weights.free)
+        totals = torch.zeros(3, n_members, device=rows.device)
+        for first in range(0, n_rows, self._micro_batch):
+            part = slice(first, first + self._micro_batch)
+            totals += self._differentiate(
+                self._gathered(observation, rows[:, part]),
+                PPOSamples(*(each[:, part] for each in samples)),
+                spread,
+                running,
+                onto=slots,
+            )
+        norm = running.adam.step(gradient.div_(n_rows), rates)
+        return torch.cat([totals / n_rows, spread.entropy.mT, norm[None]])
 
     def _differentiate(
-        self,
-        batch: PPOBatch,
-        rows: Tensor,
-        advantage: Tensor,
-        running: _Running,
-        *,
-        onto: Tensor,
+        self, x: Tensor, samples: PPOSamples, spread: Spread, running: _Running, *, onto: Weights
     ) -> Tensor:
         """Accumulate the gradient of the loss summed over some samples."""
-        weights, slots = map(self._architecture.views, (running.adam.values, onto))
-        x = self._take(batch.observation, rows)
-        output = self._propagation.forward(weights, x)
+        output = self._propagation.forward(running.weights, x)
         actor, critic = (self._architecture.columns(head) for head in (_ACTOR, _CRITIC))
-        by = ppo_gradient(
-            output[..., actor],
-            output[..., critic][..., 0],
-            weights.free,
-            batch.samples(rows, advantage),
-            running.coefficients,
-        )
+        mean, value = output[..., actor], output[..., critic.start]
+        by = ppo_gradient(mean, value, spread, samples, running.coefficients)
         by_output = self._propagation.take("output gradient", *output.shape).zero_()
         by_output[..., actor] = by.mean
-        by_output[..., critic] = by.value[..., None]
-        self._propagation.backward(weights, x, by_output, onto=slots)
-        slots.free.add_(by.log_std)
+        by_output[..., critic.start] = by.value
+        self._propagation.backward(running.weights, x, by_output, onto=onto)
+        onto.free.add_(by.log_std)
         return by.totals
 
-    def _take(self, samples: Tensor, rows: Tensor) -> Tensor:
-        """Gather rows (K, R) of samples (M, B, O) into scratch (K, R, O)."""
-        flat = samples.flatten(0, 1)
-        taken = self._propagation.take("input", *rows.shape, flat.shape[1])
-        torch.index_select(flat, 0, rows.flatten(), out=taken.view(-1, flat.shape[1]))
+    def _gathered(self, observation: Tensor, rows: Tensor) -> Tensor:
+        """Gather rows (K, R) of observations (M B, O) into scratch (K, R, O)."""
+        width = observation.shape[1]
+        taken = self._propagation.take("input", *rows.shape, width)
+        torch.index_select(observation, 0, rows.flatten(), out=taken.view(-1, width))
         return taken

@@ -26,21 +26,25 @@ class PPOBatch:
     advantage: Tensor
     value_target: Tensor
 
-    def standardised_advantage(self, rows: Tensor) -> Tensor:
-        """Gather the advantages of a minibatch, and give each member's mean 0 and deviation 1.
+    def table(self) -> Tensor:
+        """Lay out all that a loss reads of a sample, the observation apart; shape (M B, N + 3)."""
+        scalars = (self.log_probability, self.advantage, self.value_target)
+        return torch.cat([self.latent_action, torch.stack(scalars, dim=2)], dim=2).flatten(0, 1)
 
-        Args:
-            rows: Numbers (K, R) of samples, counted through all members: m B + b.
-        """
-        advantage = self.advantage.flatten()[rows]
-        std, mean = torch.std_mean(advantage, dim=1, keepdim=True, correction=0)
-        return (advantage - mean) / (std + 1e-8)
 
-    def samples(self, rows: Tensor, advantage: Tensor) -> PPOSamples:
-        """Gather samples (K, R), counted through all members, with their advantages."""
-        return PPOSamples(
-            latent_action=self.latent_action.flatten(0, 1)[rows],
-            log_probability=self.log_probability.flatten()[rows],
-            advantage=advantage,
-            value_target=self.value_target.flatten()[rows],
-        )
+def minibatch(table: Tensor, rows: Tensor) -> PPOSamples:
+    """Gather samples, with each member's advantages at mean 0 and deviation 1.
+
+    Args:
+        table: All samples, as `PPOBatch.table` lays them out.
+        rows: Numbers (K, R) of samples, counted through all members: m B + b.
+    """
+    drawn = table.index_select(0, rows.flatten()).view(*rows.shape, -1)
+    log_probability, advantage, value_target = drawn[..., -3:].unbind(2)
+    std, mean = torch.std_mean(advantage, dim=1, keepdim=True, correction=0)
+    return PPOSamples(
+        latent_action=drawn[..., :-3],
+        log_probability=log_probability,
+        advantage=(advantage - mean) / (std + 1e-8),
+        value_target=value_target,
+    )

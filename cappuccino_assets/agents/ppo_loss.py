@@ -6,12 +6,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from cappuccino_assets.agents.exploration import (
-    LOG_STD_BOUNDS,
-    density_slope,
-    log_density,
-    standard_deviation,
-)
+from cappuccino_assets.agents.exploration import Spread, density_slope, log_density
 
 
 class CoefficientConfig(Protocol):
@@ -84,7 +79,7 @@ class PPOGradient(NamedTuple):
 def ppo_gradient(
     mean: Tensor,
     value: Tensor,
-    log_std: Tensor,
+    spread: Spread,
     samples: PPOSamples,
     coefficients: PPOCoefficients,
 ) -> PPOGradient:
@@ -93,32 +88,26 @@ def ppo_gradient(
     Args:
         mean: The policy's means, shape (M, B, N).
         value: The critic's values, shape (M, B).
-        log_std: Shape (M, 1, N).
+        spread: Standard deviations of the policy.
         samples: B samples of each member.
         coefficients: Weights of the losses.
 
     References:
         Schulman et al., "Proximal Policy Optimization Algorithms" (2017), eq. 7 and 9.
     """
-    std = standard_deviation(log_std)
-    scaled = (samples.latent_action - mean).div_(std)
-    log_ratio = log_density(scaled, log_std).sub_(samples.log_probability)
+    scaled = (samples.latent_action - mean).div_(spread.std)
+    slope = density_slope(scaled)
+    log_ratio = log_density(scaled, slope, spread).sub_(samples.log_probability)
     ratio = log_ratio.exp()
     gain = ratio * samples.advantage
     clip_range = coefficients.clip_range
     clipped = ratio.clamp(1.0 - clip_range, 1.0 + clip_range).mul_(samples.advantage)
     by_log_density = gain.mul(gain <= clipped).neg_()[..., None]  # no slope where the clip holds
     error = value - samples.value_target
-    slope = density_slope(scaled)
-    n_samples = value.shape[1]
     return PPOGradient(
-        mean=(slope / std).mul_(by_log_density).neg_(),
+        mean=(slope / spread.std).mul_(by_log_density).neg_(),
         value=error * coefficients.value_loss_coef,
-        log_std=_by_log_std(
-            slope.mul_(scaled).add_(1.0).neg_().mul_(by_log_density).sum(dim=1, keepdim=True),
-            log_std,
-            entropy_weight=coefficients.entropy_coef * n_samples,
-        ),
+        log_std=_by_log_std(scaled, slope, by_log_density, spread, coefficients.entropy_coef),
         totals=torch.stack(
             [
                 -torch.minimum(gain, clipped).sum(dim=1),
@@ -129,13 +118,9 @@ def ppo_gradient(
     )
 
 
-def entropy(log_std: Tensor) -> Tensor:
-    """Entropy of the latent Gaussian up to a constant; shape (M, 1, N) to (M,)."""
-    return log_std.clamp(*LOG_STD_BOUNDS).sum(dim=(1, 2))
-
-
-def _by_log_std(by_density: Tensor, log_std: Tensor, *, entropy_weight: Tensor) -> Tensor:
-    """Add the entropy's part; beyond its bounds a standard deviation does not move."""
-    low, high = LOG_STD_BOUNDS
-    free = (log_std >= low) & (log_std <= high)
-    return (by_density - entropy_weight[..., None]) * free
+def _by_log_std(
+    scaled: Tensor, slope: Tensor, by_log_density: Tensor, spread: Spread, entropy_coef: Tensor
+) -> Tensor:
+    """Sum over samples, entropy included; beyond its bounds a standard deviation does not move."""
+    by_density = slope.mul_(scaled).add_(1.0).mul_(by_log_density).sum(dim=1, keepdim=True)
+    return by_density.add_(entropy_coef[..., None] * scaled.shape[1]).mul_(spread.is_free).neg_()

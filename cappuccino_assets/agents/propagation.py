@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cappuccino_assets.agents.architecture import Architecture, Weights
 
-MICRO_BATCH: Final = 512  # samples of a member in one pass: about what a cache holds
+MICRO_BATCH: Final = 1024  # samples of a member in one pass: about what a cache holds
 
 
 class Workspace:
@@ -56,7 +56,7 @@ class Propagation:
         trunk, columns = self._architecture.trunk(head), self._architecture.columns(head)
         hidden = torch.baddbmm(weights.input_bias[..., trunk], x, weights.input[..., trunk]).relu_()
         hidden = torch.baddbmm(
-            weights.hidden_bias[..., trunk], hidden, weights.hidden[:, head]
+            weights.hidden_bias[..., trunk], hidden, weights.hidden[head]
         ).relu_()
         return torch.baddbmm(weights.output_bias, hidden, weights.output[:, trunk])[..., columns]
 
@@ -76,7 +76,7 @@ class Propagation:
         first.add_(weights.input_bias).relu_()
         for head in range(len(self._architecture.heads)):
             trunk = self._architecture.trunk(head)
-            torch.bmm(first[..., trunk], weights.hidden[:, head], out=second[..., trunk])
+            torch.bmm(first[..., trunk], weights.hidden[head], out=second[..., trunk])
         second.add_(weights.hidden_bias).relu_()
         output = self._take("output", *x.shape[:2], n_outputs)
         torch.bmm(second, weights.output, out=output)
@@ -106,10 +106,10 @@ class Propagation:
         onto.hidden_bias.baddbmm_(ones, second_gradient)
         for head in range(len(self._architecture.heads)):
             trunk = self._architecture.trunk(head)
-            onto.hidden[:, head].baddbmm_(first[..., trunk].mT, second_gradient[..., trunk])
+            onto.hidden[head].baddbmm_(first[..., trunk].mT, second_gradient[..., trunk])
             torch.bmm(
                 second_gradient[..., trunk],
-                weights.hidden[:, head].mT,
+                weights.hidden[head].mT,
                 out=first_gradient[..., trunk],
             )
         _pass_relu(first_gradient, first)

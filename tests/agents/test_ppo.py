@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cappuccino_assets.agents.actions import ActionSpace
-from cappuccino_assets.agents.exploration import log_density, standard_deviation
+from cappuccino_assets.agents.exploration import density_slope, log_density, spread_of
 from cappuccino_assets.agents.ppo import PPOAgent, PPOConfig
 from cappuccino_assets.agents.ppo_batch import PPOBatch
 from cappuccino_assets.agents.random import MemberRandom
@@ -40,7 +40,7 @@ def _mean(agent: PPOAgent, observation: torch.Tensor) -> torch.Tensor:
 
 def _squashed_density(agent: PPOAgent, observation: torch.Tensor) -> Any:
     """Tanh of normal draws whose every two symbols correlate by one half, spelled out."""
-    std = standard_deviation(agent._weights.free)[0, 0]
+    std = spread_of(agent._weights.free).std[0, 0]
     covariance = torch.outer(std, std) * (0.5 * torch.eye(2) + 0.5)
     base = torch.distributions.MultivariateNormal(_mean(agent, observation), covariance)
     squash = torch.distributions.TanhTransform(cache_size=1)
@@ -56,9 +56,9 @@ def test_ratios_equal_those_of_the_squashed_density() -> None:
     density_before = _squashed_density(agent, observation).log_prob(latent.tanh())
     agent.update(_batch(agent, [1]), progress=0.0, next_progress=1.0)
     density_after = _squashed_density(agent, observation).log_prob(latent.tanh())
-    spread = agent._weights.free
-    scaled = (latent - _mean(agent, observation)) / standard_deviation(spread)
-    after = log_density(scaled, spread)
+    spread = spread_of(agent._weights.free)
+    scaled = (latent - _mean(agent, observation)) / spread.std
+    after = log_density(scaled, density_slope(scaled), spread)
     assert (after - before).abs().max() > 1e-3
     torch.testing.assert_close(after - before, density_after - density_before, rtol=1e-3, atol=1e-4)
 

@@ -3,11 +3,11 @@ from math import log
 import pytest
 import torch
 
-from cappuccino_assets.agents.exploration import log_density, standard_deviation
+from cappuccino_assets.agents.exploration import density_slope, log_density, spread_of
 from cappuccino_assets.agents.ppo_loss import (
     PPOCoefficients,
+    PPOGradient,
     PPOSamples,
-    entropy,
     ppo_gradient,
 )
 
@@ -40,30 +40,37 @@ def _outputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def _loss(mean: torch.Tensor, value: torch.Tensor, log_std: torch.Tensor) -> torch.Tensor:
     """The sum that is differentiated, written for autograd."""
     samples, c = _samples(), COEFFICIENTS
-    scaled = (samples.latent_action - mean) / standard_deviation(log_std.detach() * 0 + log_std)
-    log_ratio = log_density(scaled, log_std) - samples.log_probability
+    spread = spread_of(log_std)
+    scaled = (samples.latent_action - mean) / spread.std
+    log_density_now = log_density(scaled, density_slope(scaled), spread)
+    log_ratio = log_density_now - samples.log_probability
     ratio = log_ratio.exp()
     clipped = ratio.clamp(1 - c.clip_range, 1 + c.clip_range)
     policy = -torch.minimum(ratio * samples.advantage, clipped * samples.advantage)
     critic = 0.5 * c.value_loss_coef * (value - samples.value_target).square()
-    bonus = c.entropy_coef[:, 0] * entropy(log_std) * B
+    bonus = c.entropy_coef * spread.entropy * B
     return (policy + critic).sum() - bonus.sum()
+
+
+def _found() -> PPOGradient:
+    with torch.no_grad():
+        mean, value, log_std = _outputs()
+        return ppo_gradient(mean, value, spread_of(log_std), _samples(), COEFFICIENTS)
 
 
 def test_the_written_derivatives_are_those_of_autograd() -> None:
     outputs = _outputs()
     expected = torch.autograd.grad(_loss(*outputs), outputs)
-    with torch.no_grad():
-        found = ppo_gradient(*outputs, _samples(), COEFFICIENTS)
+    found = _found()
     for mine, oracle in zip((found.mean, found.value, found.log_std), expected, strict=True):
         torch.testing.assert_close(mine, oracle, rtol=1e-4, atol=1e-5)
-    ratios = _samples().log_probability
-    assert ratios.std() > 0  # some samples lie beyond the clip, some within
+    moved = (found.mean != 0).any(dim=2)
+    assert moved.any()
+    assert not moved.all()  # some samples lie within the clip, some beyond
 
 
 def test_a_deviation_beyond_its_bounds_does_not_move() -> None:
-    with torch.no_grad():
-        found = ppo_gradient(*_outputs(), _samples(), COEFFICIENTS)
+    found = _found()
     assert (found.log_std[1, 0] != 0).tolist() == [False, True, False]
 
 
@@ -73,7 +80,6 @@ def test_a_deviation_beyond_its_bounds_does_not_move() -> None:
     [(1.5, 0.3), (0.5, 0.3), (1.1, 0.0)],
 )
 def test_a_ratio_beyond_the_clip_earns_no_more_and_costs_in_full(ratio: float, loss: float) -> None:
-    log_std = torch.zeros(1, 1, 1)
     samples = PPOSamples(
         latent_action=torch.zeros(1, 2, 1),
         log_probability=torch.full((1, 2), -log(ratio)),
@@ -81,5 +87,7 @@ def test_a_ratio_beyond_the_clip_earns_no_more_and_costs_in_full(ratio: float, l
         value_target=torch.zeros(1, 2),
     )
     each = PPOCoefficients(*(c[:1] for c in COEFFICIENTS))
-    found = ppo_gradient(torch.zeros(1, 2, 1), torch.zeros(1, 2), log_std, samples, each)
+    found = ppo_gradient(
+        torch.zeros(1, 2, 1), torch.zeros(1, 2), spread_of(torch.zeros(1, 1, 1)), samples, each
+    )
     torch.testing.assert_close(found.totals[0], torch.tensor([loss]), rtol=1e-5, atol=1e-6)

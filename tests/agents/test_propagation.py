@@ -25,7 +25,7 @@ def _plain(values: Tensor, x: Tensor) -> Tensor:
     for head in range(2):
         trunk, columns = SHAPE.trunk(head), SHAPE.columns(head)
         hidden = torch.relu(x @ weights.input[..., trunk] + weights.input_bias[..., trunk])
-        hidden = torch.relu(hidden @ weights.hidden[:, head] + weights.hidden_bias[..., trunk])
+        hidden = torch.relu(hidden @ weights.hidden[head] + weights.hidden_bias[..., trunk])
         outputs.append(
             hidden @ weights.output[:, trunk, columns] + weights.output_bias[..., columns]
         )
@@ -62,7 +62,7 @@ def test_the_backward_pass_is_autograds(sizes: tuple[int, ...]) -> None:
 
 def test_hidden_weights_are_orthogonal_with_gain_root_two() -> None:
     weights = SHAPE.views(SHAPE.initialise(MemberRandom([1, 2, 3]), gains=(0.5, 1.0)))
-    hidden = weights.hidden[1, 1]
+    hidden = weights.hidden[1][1]
     torch.testing.assert_close(hidden @ hidden.T, 2 * torch.eye(8))
     head = weights.output[1, SHAPE.trunk(0), SHAPE.columns(0)]
     torch.testing.assert_close(head.T @ head, 0.25 * torch.eye(3))
