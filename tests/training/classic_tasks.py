@@ -79,7 +79,7 @@ class CartPole(ClassicTask):
 
     TIME_LIMIT = 500
     START_BOUNDS = (0.05, 0.05, 0.05, 0.05)
-    UNITS = (2.4, 2.0, 0.21, 2.0)
+    UNITS = (2.4, 2.0, 0.2095, 2.0)
     observation_size = 4
 
     def observe(self, state: Tensor) -> Tensor:

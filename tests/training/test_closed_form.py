@@ -99,24 +99,26 @@ def test_ppos_critic_values_a_chain(end: End, gae_lambda: float) -> None:
 
 
 # A critic that says 4 of every state, rewards of 1, gamma 1/2, lambda 1/2: each error is
-# 1 + 2 - 4 = -1, and traces decay by 1/4; a last step without a future errs by 1 - 4 = -3.
+# 1 + 2 - 4 = -1, and traces decay by 1/4; a step without a future errs by 1 - 4 = -3.
 @pytest.mark.parametrize(
-    ("end", "expected"),
+    ("end", "at", "expected"),
     [
-        ("none", [-1 - 5 / 16, -1 - 1 / 4, -1.0]),
-        ("truncated", [-1 - 5 / 16, -1 - 1 / 4, -1.0]),
-        ("terminated", [-1 - 7 / 16, -1 - 3 / 4, -3.0]),
+        ("truncated", 2, [-1 - 5 / 16, -1 - 1 / 4, -1.0]),
+        ("terminated", 2, [-1 - 7 / 16, -1 - 3 / 4, -3.0]),
+        ("truncated", 1, [-1 - 1 / 4, -1.0, -1.0]),
+        ("terminated", 1, [-1 - 3 / 4, -3.0, -1.0]),
     ],
 )
-def test_advantages_over_a_constant_critic(end: str, expected: list[float]) -> None:
+def test_advantages_over_a_constant_critic(end: End, at: int, expected: list[float]) -> None:
     critic = torch.full((1, 3, 1), 4.0)
-    last = torch.tensor([False, False, True]).view(1, 3, 1)
+    last = (torch.arange(3) == at).view(1, 3, 1)
+    never = torch.zeros_like(last)
     advantage = generalized_advantage(
         torch.ones(1, 3, 1),
         critic,
         critic,
-        last if end == "terminated" else ~last & last,
-        last if end == "truncated" else ~last & last,
+        last if end == "terminated" else never,
+        last if end == "truncated" else never,
         gamma=0.5,
         gae_lambda=0.5,
     )
