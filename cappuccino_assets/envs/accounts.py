@@ -1,5 +1,6 @@
 """Accounts that trade through the bars of a market, all at once and without pay."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from cappuccino_assets.envs.market import MarketTensors
 from cappuccino_assets.envs.prices import PriceTable
-from cappuccino_assets.envs.state import State, restarted
+from cappuccino_assets.envs.state import State, flattened, rebuilt, restarted
 from cappuccino_assets.envs.volume import VolumeWindow
 from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.execution.account import open_account, trade_bar
@@ -147,6 +148,26 @@ class TradingAccounts:
             seen=self._seen(account.ledger.cash, value, equity, into_cycle),
         )
         return Traded(active, due, prices.next_close, value, traded_usd)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copy all that a bar changes."""
+        together = -1 if self._n_bars_together is None else self._n_bars_together
+        window = self._window.state_dict() if self._outlives_window else {}
+        return (
+            {name: tensor.clone() for name, tensor in flattened(self._state).items()}
+            | {f"window.{name}": tensor for name, tensor in window.items()}
+            | {"n_bars_together": torch.tensor(together)}
+        )
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        self._state = rebuilt(self._state, state)
+        together = int(state["n_bars_together"])
+        self._n_bars_together = None if together < 0 else together
+        if self._outlives_window:
+            self._window.load_state_dict(
+                {name.removeprefix("window."): tensor for name, tensor in state.items()}
+            )
 
     def _may_be_due(self) -> bool:
         """Whether a cycle may end with this bar, as far as is known without asking the device."""

@@ -1,6 +1,6 @@
 """The batched trading environment: members x environments, without a loop over either."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,7 +10,7 @@ from cappuccino_assets.envs.accounts import Traded, TradingAccounts
 from cappuccino_assets.envs.benchmark import BuyAndHold
 from cappuccino_assets.envs.market import MarketTensors
 from cappuccino_assets.envs.reward import PaidBar, RewardConfig, RewardFunction
-from cappuccino_assets.envs.state import State, Step
+from cappuccino_assets.envs.state import State, Step, flattened, rebuilt
 from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.execution.ledger import Ledger
 from cappuccino_assets.execution.rules import RuleTensors, TradingRules
@@ -143,6 +143,16 @@ class TradingEnvironment:
             truncated=ended if self._continuing else ended > traded.due,
             traded_usd=traded.traded_usd,
         )
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copy all that a step changes."""
+        memory = {f"memory.{name}": x.clone() for name, x in flattened(self._memory).items()}
+        return memory | self._accounts.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        self._memory = rebuilt(self._memory, state, "memory")
+        self._accounts.load_state_dict(state)
 
     def _pay(self, before: State, after: State, traded: Traded) -> Tensor:
         memory = self._memory

@@ -1,6 +1,7 @@
 """What accounts remember from bar to bar, and what a step of an environment tells."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -91,3 +92,24 @@ def restarted(
         traded_usd=state.traded_usd * keep,
         seen=torch.lerp(state.seen, seen, begun),
     )
+
+
+def flattened(state: Any, name: str = "") -> dict[str, Tensor]:
+    """Name every tensor of nested tuples: `bar`, `account.ledger.cash` and so on."""
+    if isinstance(state, Tensor):
+        return {name: state}
+    parts = (flattened(getattr(state, each), _below(name, each)) for each in state._fields)
+    return {path: tensor for part in parts for path, tensor in part.items()}
+
+
+def rebuilt(state: Any, tensors: Mapping[str, Tensor], name: str = "") -> Any:
+    """Make nested tuples like these from copies of tensors that `flattened` named."""
+    if isinstance(state, Tensor):
+        return tensors[name].to(state.device, copy=True)
+    return type(state)(
+        *(rebuilt(getattr(state, each), tensors, _below(name, each)) for each in state._fields)
+    )
+
+
+def _below(name: str, field: str) -> str:
+    return f"{name}.{field}" if name else field

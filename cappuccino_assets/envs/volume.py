@@ -1,5 +1,7 @@
 """Gross value traded over the trailing window that fees depend on."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -38,3 +40,12 @@ class VolumeWindow:
         volume = total - slot * (age >= self._window_bars) if is_full else total
         slot.copy_(total)
         return volume
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copy all that reading changes."""
+        return {"totals": self._totals.clone(), "n_steps": torch.tensor(self._n_steps)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `state_dict` copied."""
+        self._totals.copy_(state["totals"])
+        self._n_steps = int(state["n_steps"])
