@@ -76,10 +76,12 @@ def plan_of(search: FeatureArrays, space: SearchSpace, *, n_trials: int = 1) -> 
     )
 
 
-def drawn_trials(space: SearchSpace, n_trials: int) -> list[optuna.trial.FrozenTrial]:
+def drawn_trials(
+    space: SearchSpace, n_trials: int, *, seed: int = 0
+) -> list[optuna.trial.FrozenTrial]:
     """Complete trials with random values and scores."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=seed))
     scores = random.Random(0)
     for _ in range(n_trials):
         trial = study.ask()

@@ -52,6 +52,9 @@ class Tryout:
         splits: The cross-validation.
         seeds: One per policy. One more than there are splits adds the final fit, a policy that is
             trained on all rows and tested on none.
+
+    Attributes:
+        scalers: What each policy's market columns are standardised by.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class Tryout:
         self._config, self._search, self._splits = config, search, splits
         self._training_s = self._evaluation_s = 0.0
         members = _members(search, splits, seeds)
-        self._scalers = [member.scaler for member in members]
+        self.scalers = [member.scaler for member in members]
         started = perf_counter()
         self._training = PopulationTraining(
             search,
@@ -95,21 +98,29 @@ class Tryout:
         self._training.advance(until_step)
         self._training_s += perf_counter() - started
 
+    def population(self) -> TrainedPopulation:
+        """Copy the policies as they are now.
+
+        Raises:
+            TrialFailedError: If a weight or diagnostic is not finite.
+        """
+        return self._training.outcome()
+
     def outcome(self) -> Outcome:
         """Test the policies as they are now.
 
         Raises:
             TrialFailedError: If a weight or diagnostic is not finite.
         """
-        population = self._training.outcome()
+        population = self.population()
         started = perf_counter()
-        *tests, holders = _test(
-            self._config, self._search, self._splits, population.policy, self._scalers
+        *tests, holders = backtest_splits(
+            self._config, self._search, self._splits, population.policy, self.scalers
         )
         self._evaluation_s += perf_counter() - started
         return Outcome(
             population=population,
-            scalers=self._scalers,
+            scalers=self.scalers,
             tests=tests,
             holders=holders,
             training_s=self._training_s,
@@ -130,30 +141,26 @@ def train_and_test(
     return tryout.outcome()
 
 
-def _members(
-    search: FeatureArrays, splits: Sequence[Split], seeds: Sequence[int]
-) -> list[MemberPlan]:
-    blocks = [split.train_blocks for split in splits]
-    if len(seeds) > len(splits):
-        blocks.append(tuple(segment_blocks(search.segment)))
-    return [
-        MemberPlan(blocks=rows, scaler=_scaler(search, rows), seed=seed)
-        for rows, seed in zip(blocks, seeds, strict=True)
-    ]
-
-
-def _scaler(search: FeatureArrays, blocks: Sequence[Block]) -> Scaler:
-    rows = np.concatenate([np.arange(block.start, block.stop) for block in blocks])
-    return fit_scaler(search.features, rows, columns=search.contract.columns)
-
-
-def _test(
+def backtest_splits(
     config: TrialConfig,
     search: FeatureArrays,
     splits: Sequence[Split],
     policy: Policy,
     scalers: Sequence[Scaler],
 ) -> list[list[BlockResult]]:
+    """Backtest all splits side by side.
+
+    Args:
+        config: The configuration.
+        search: Feature arrays up to the hold-out.
+        splits: A split numbered n is tested by member n.
+        policy: The members.
+        scalers: By which each member's market columns are standardised.
+
+    Returns:
+        Results of each split, one per test block; last those of equal weights that are sold at each
+        deadline, on every test block.
+    """
     market = MarketTensors.from_arrays(search)
     observe = ObservationBuilder(
         market,
@@ -173,3 +180,20 @@ def _test(
         blocks=[*(split.test_blocks for split in splits), all_blocks],
         lookback=config.lookback,
     )
+
+
+def _members(
+    search: FeatureArrays, splits: Sequence[Split], seeds: Sequence[int]
+) -> list[MemberPlan]:
+    blocks = [split.train_blocks for split in splits]
+    if len(seeds) > len(splits):
+        blocks.append(tuple(segment_blocks(search.segment)))
+    return [
+        MemberPlan(blocks=rows, scaler=_scaler(search, rows), seed=seed)
+        for rows, seed in zip(blocks, seeds, strict=True)
+    ]
+
+
+def _scaler(search: FeatureArrays, blocks: Sequence[Block]) -> Scaler:
+    rows = np.concatenate([np.arange(block.start, block.stop) for block in blocks])
+    return fit_scaler(search.features, rows, columns=search.contract.columns)

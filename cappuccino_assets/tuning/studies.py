@@ -142,7 +142,7 @@ def top_up(
     """
     with exclusive(layout.study_lock(plan.study_name), timeout_s=1):
         study = open_study(plan, storage)
-        study.pruner = _pruner(plan.profile.pruning)
+        study.pruner = pruner_of(plan.profile.pruning)
         n_faults = 0
         while n_done(study) < plan.n_trials:
             fault = _run_next(study, plan, objective)
@@ -151,6 +151,36 @@ def top_up(
                 _wait_for_the_machine(fault, study, n_in_a_row=n_faults, pause_s=pause_s)
             _stop_when_nothing_works(study)
             on_trial(study)
+
+
+def pruner_of(rule: PruningRule | None) -> optuna.pruners.BasePruner:
+    """Make the pruner that a study follows; without a rule it stops nothing."""
+    if rule is None:
+        return optuna.pruners.NopPruner()
+    with _experimental_allowed():
+        return optuna.pruners.WilcoxonPruner(p_threshold=rule.p_threshold)
+
+
+def why_hopeless(trial: optuna.Trial, rule: PruningRule, values: Sequence[float]) -> str | None:
+    """Report a half-trained trial's splits, and compare them with those of the best trial.
+
+    Args:
+        trial: A running trial of a study that follows the rule's pruner.
+        rule: The rule.
+        values: One per split: how much better it does than buy and hold.
+
+    Returns:
+        Why the trial should stop; None if it should go on.
+    """
+    for split, value in enumerate(values):
+        trial.report(value, step=split)
+    complete = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) < rule.n_startup_trials or not trial.should_prune():
+        return None
+    return (
+        f"its splits are worse than those of trial {trial.study.best_trial.number}, the best one, "
+        f"were after the same share of its steps (p < {rule.p_threshold})"
+    )
 
 
 def trial_records(plans: Iterable[StudyPlan], storage: RDBStorage) -> list[Json]:
@@ -191,19 +221,12 @@ def _utc(local: datetime | None) -> datetime | None:
     return None if local is None else local.astimezone(UTC)  # Optuna's times are local and naive
 
 
-def _pruner(rule: PruningRule | None) -> optuna.pruners.BasePruner:
-    if rule is None:
-        return optuna.pruners.NopPruner()
-    with _experimental_allowed():
-        return optuna.pruners.WilcoxonPruner(p_threshold=rule.p_threshold)
-
-
 def _run_next(study: optuna.Study, plan: StudyPlan, objective: Objective) -> str | None:
     """Run one trial; say what gave way when the machine did."""
     rule = plan.profile.pruning
 
     def scored(trial: optuna.Trial) -> float:
-        prune = None if rule is None else partial(_why_hopeless, trial, rule)
+        prune = None if rule is None else partial(why_hopeless, trial, rule)
         try:
             return objective(suggest(trial, plan.space), trial.number, prune)
         except TrialFailedError as error:
@@ -225,19 +248,6 @@ def _run_next(study: optuna.Study, plan: StudyPlan, objective: Objective) -> str
     except _FAULTS as error:
         return str(error)
     return None
-
-
-def _why_hopeless(trial: optuna.Trial, rule: PruningRule, values: Sequence[float]) -> str | None:
-    """Report a trial's splits, and compare them with those of the best trial."""
-    for split, value in enumerate(values):
-        trial.report(value, step=split)
-    complete = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < rule.n_startup_trials or not trial.should_prune():
-        return None
-    return (
-        f"its splits are worse than those of trial {trial.study.best_trial.number}, the best one, "
-        f"were after the same share of its steps (p < {rule.p_threshold})"
-    )
 
 
 def _wait_for_the_machine(
