@@ -29,6 +29,7 @@ _RESULT: Final = (
     "contract_hash",
     "code_version",
 )
+_EFFORT: Final = ("seed", "n_steps", "duration_s", "training_s", "evaluation_s", "code_version")
 _TIMES: Final = ("started_at", "completed_at")
 _SPLIT: Final = (
     "split",
@@ -56,7 +57,10 @@ class TrialRows:
 
 
 def trial_rows(records: Iterable[Json], layout: WarehouseLayout) -> TrialRows:
-    """Join a study's record of its trials with the files that the complete ones left.
+    """Join a study's record of its trials with the files that complete and pruned ones left.
+
+    Of a pruned one the effort is told, and no result: what its splits were worth half-way stays in
+    its own files, where nothing takes it for the end.
 
     Args:
         records: One per trial: study_name, number, state, value, params, started_at, completed_at
@@ -65,7 +69,7 @@ def trial_rows(records: Iterable[Json], layout: WarehouseLayout) -> TrialRows:
         layout: Where the trials' folders lie.
 
     Raises:
-        IntegrityError: If a complete trial left no files, or files that do not fit its record.
+        IntegrityError: If such a trial left no files, or files that do not fit its record.
     """
     rows = TrialRows(trials=[], params=[], splits=[])
     for record in records:
@@ -73,7 +77,7 @@ def trial_rows(records: Iterable[Json], layout: WarehouseLayout) -> TrialRows:
             continue
         identity = _pick(record, _IDENTITY)
         result = _result(record, layout) if record["state"] == "COMPLETE" else None
-        rows.trials.append(_trial(record, result))
+        rows.trials.append(_trial(record, result) | _effort(record, layout))
         params = record["params"] if result is None else result["params"]
         rows.params.extend(identity | _param(name, value) for name, value in params.items())
         splits = [] if result is None else result["splits"]
@@ -88,14 +92,20 @@ def read_trial(folder: Path, *, study_name: str, number: int) -> Json:
         IntegrityError: If it is absent or incomplete, or is another trial's.
     """
     path = folder / "trial.json"
-    if not path.is_file():
-        raise IntegrityError(f"Trial {number} of {study_name!r} is complete but left no {path}.")
-    trial: Json = read_json(path)
-    required = (*_IDENTITY, *_STUDY, *_RESULT, *_TIMES, "params", "splits")
-    _require(path, trial, required)
+    required = (*_RESULT, *_TIMES, "params", "splits")
+    trial = _read(path, (study_name, number), required, state="complete")
     for split in trial["splits"]:
         _require(path, split, _SPLIT)
-    if (trial["study_name"], trial["number"]) != (study_name, number):
+    return trial
+
+
+def _read(path: Path, identity: tuple[str, int], required: Iterable[str], *, state: str) -> Json:
+    study_name, number = identity
+    if not path.is_file():
+        raise IntegrityError(f"Trial {number} of {study_name!r} is {state} but left no {path}.")
+    trial: Json = read_json(path)
+    _require(path, trial, (*_IDENTITY, *_STUDY, *required))
+    if (trial["study_name"], trial["number"]) != identity:
         raise IntegrityError(
             f"{path} belongs to trial {trial['number']} of {trial['study_name']!r}, "
             f"not to trial {number} of {study_name!r}."
@@ -107,16 +117,30 @@ def _result(record: Json, layout: WarehouseLayout) -> Json:
     study_name, number = record["study_name"], record["number"]
     folder = layout.trial(study_name, number)
     result = read_trial(folder, study_name=study_name, number=number)
-    for field in _STUDY:
-        if result[field] != record[field]:
-            raise IntegrityError(
-                f"{folder}: {field} is {result[field]!r}, but its study says {record[field]!r}."
-            )
+    _require_study(folder, result, record)
     if result["score"] != record["value"]:
         raise IntegrityError(
             f"{folder}: the score is {result['score']}, but its study says {record['value']}."
         )
     return result
+
+
+def _effort(record: Json, layout: WarehouseLayout) -> Json:
+    if record["state"] != "PRUNED":
+        return {}
+    folder = layout.trial(record["study_name"], record["number"])
+    identity = (record["study_name"], record["number"])
+    pruned = _read(folder / "pruned.json", identity, _EFFORT, state="pruned")
+    _require_study(folder, pruned, record)
+    return _pick(pruned, _EFFORT)
+
+
+def _require_study(folder: Path, trial: Json, record: Json) -> None:
+    for field in _STUDY:
+        if trial[field] != record[field]:
+            raise IntegrityError(
+                f"{folder}: {field} is {trial[field]!r}, but its study says {record[field]!r}."
+            )
 
 
 def _trial(record: Json, result: Json | None) -> Json:

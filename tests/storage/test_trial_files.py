@@ -52,6 +52,7 @@ RESULT = {
     "params": {"batch_size": 2048, "lr_schedule": "linear"},
     "splits": [SPLIT, SPLIT | {"split": 1, "test_groups": [0, 2]}],
 }
+EFFORT = ("seed", "n_steps", "duration_s", "training_s", "evaluation_s", "code_version")
 
 
 @pytest.fixture
@@ -93,8 +94,14 @@ def test_a_complete_trial_becomes_rows_that_the_warehouse_takes(layout):
     assert [split["test_groups"] for split in splits] == [[0, 1], [0, 2]]
 
 
+def leave_pruned(layout, **fields):
+    pruned = {name: RESULT[name] for name in (*EFFORT, *STUDY, "study_name", "number", "params")}
+    write_json(layout.trial("c/phase2_ppo", 7) / "pruned.json", pruned | fields)
+
+
 @pytest.mark.parametrize("state", ["FAIL", "PRUNED"])
 def test_a_trial_without_a_result_is_a_row_with_its_parameters(layout, state):
+    leave_pruned(layout)
     in_cet = datetime(2026, 2, 14, 2, tzinfo=timezone(timedelta(hours=1)))
     rows = trial_rows([record(state=state, value=None, started_at=in_cet)], layout)
     Warehouse(layout).ingest(rows.trials, rows.params, rows.splits)
@@ -102,6 +109,31 @@ def test_a_trial_without_a_result_is_a_row_with_its_parameters(layout, state):
     assert (trial["state"], trial["score"], trial["algorithm"]) == (state, None, "ppo")
     assert trial["started_at"] == datetime(2026, 2, 14, 1, tzinfo=UTC)
     assert [param["parameter"] for param in rows.params] == ["batch_size", "lr_schedule"]
+
+
+def test_a_pruned_trial_tells_the_steps_that_it_took_and_no_result(layout):
+    leave_pruned(layout, n_steps=2048, unfinished_splits=[SPLIT])
+    rows = trial_rows([record(state="PRUNED", value=None)], layout)
+    Warehouse(layout).ingest(rows.trials, rows.params, rows.splits)
+    (trial,) = Warehouse(layout).query("SELECT * FROM trials").to_dicts()
+    assert (trial["n_steps"], trial["training_s"], trial["seed"]) == (2048, 2.0, 11)
+    assert (trial["score"], trial["sharpe_bot"], trial["model_sha256"]) == (None, None, None)
+    assert rows.splits == []
+
+
+def test_a_pruned_trial_is_no_complete_one(layout):
+    leave_pruned(layout)
+    with pytest.raises(IntegrityError, match=r"is complete but left no .*trial\.json"):
+        trial_rows([record()], layout)
+
+
+def test_a_pruned_trial_without_its_own_files_is_refused(layout):
+    leave(layout)
+    with pytest.raises(IntegrityError, match=r"is pruned but left no .*pruned\.json"):
+        trial_rows([record(state="PRUNED")], layout)
+    leave_pruned(layout, dataset_digest="d2")
+    with pytest.raises(IntegrityError, match="dataset_digest is 'd2', but its study says 'd1'"):
+        trial_rows([record(state="PRUNED")], layout)
 
 
 def test_a_naive_time_is_local_as_in_optuna(layout):
