@@ -5,10 +5,13 @@ import os
 from dataclasses import dataclass, replace
 
 import numpy as np
+import optuna
 import torch
 
 from bench.study import empty_warehouse, plan_of, search_arrays
+from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.objective import run_trial
+from cappuccino_assets.tuning.pruning import Pruner
 from cappuccino_assets.tuning.ranges import search_space
 from cappuccino_assets.tuning.spaces import Constant, Consumer
 from cappuccino_assets.tuning.studies import study_storage, top_up
@@ -44,16 +47,15 @@ def _study(n_trials: int) -> list[float]:
     search = search_arrays(220, enhanced=False)
     plan = plan_of(search, space, n_trials=n_trials)
     each: list[float] = []
+
+    def objective(params: dict[str, Value], number: int, prune: Pruner | None) -> float:
+        return float(run_trial(plan, params, number, search, layout, prune=prune)["score"])
+
+    def watch(_: optuna.Study) -> None:
+        each.append(_resident_mib())
+
     with empty_warehouse() as layout, study_storage(layout.studies) as storage:
-        top_up(
-            plan,
-            layout,
-            storage,
-            lambda params, number, prune: float(
-                run_trial(plan, params, number, search, layout, prune=prune)["score"]
-            ),
-            on_trial=lambda _: each.append(_resident_mib()),
-        )
+        top_up(plan, layout, storage, objective, on_trial=watch)
     return each
 
 

@@ -54,7 +54,7 @@ def _trainings(axes: Axes, tables: Mapping[str, Table]) -> None:
     axes.set_xticks(range(len(contests)), [title.split()[-1] for title in contests])
     axes.set_xlabel("width")
     axes.set_title("time of a PPO training, ours = 1")
-    axes.margins(y=0.35)
+    axes.margins(y=0.55)
     axes.legend(frameon=False, fontsize=7)
 
 
@@ -67,5 +67,5 @@ def _cores(axes: Axes, table: Table) -> None:
     axes.set_xticks(range(len(table.columns) - 1), table.columns[1:])
     axes.axhline(1, color="grey", linewidth=0.8)
     axes.set_title("two cores, one core = 1")
-    axes.margins(y=0.35)
+    axes.margins(y=0.55)
     axes.legend(frameon=False, fontsize=7)

@@ -1,7 +1,7 @@
 """Everything that is measured, on one machine in one go: `make bench`.
 
 Prints tables and goals, and writes results.md, results.json and scaling.png to bench/results/.
-`--quick` takes a taste and writes to a folder of its choice only when told where.
+`--quick` takes a taste, and writes only where `--to` says.
 """
 
 import argparse

@@ -2,7 +2,6 @@
 
 from bench.effort import Effort
 from bench.environments import steps_per_second
-from bench.gemm import gemm_gflops
 from bench.members import stacked
 from bench.peers.work import Work
 from bench.report import Goal, Table
@@ -47,10 +46,10 @@ def _widths(effort: Effort) -> Table:
         n_epochs = 16 if width <= 128 else 4 if width <= 512 else 2
         work = Work(width=width, n_steps=4096, n_epochs=n_epochs, n_envs=64)
         speed = update_speed(work, n_rounds=effort.n_rounds)
-        rows.append((width, speed.update_gflops, speed.gemm_gflops, gemm_gflops(width)))
+        rows.append((width, speed.update_gflops, speed.gemm_gflops))
     return Table(
         title=WIDTHS,
-        columns=("width", "update, GFLOP/s", "multiplication, GFLOP/s", "and once more"),
+        columns=("width", "update, GFLOP/s", "multiplication, GFLOP/s"),
         rows=tuple(rows),
         note="Minibatch 2,048, one member.",
     )

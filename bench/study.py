@@ -81,7 +81,9 @@ def drawn_trials(
 ) -> list[optuna.trial.FrozenTrial]:
     """Complete trials with random values and scores."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=seed))
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.RandomSampler(seed=seed)
+    )
     scores = random.Random(0)
     for _ in range(n_trials):
         trial = study.ask()
