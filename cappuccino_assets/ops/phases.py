@@ -87,7 +87,7 @@ def collect(warehouse: WarehouseResource, plans: list[StudyPlan]) -> list[Json]:
 def decide_phase1(search: SearchResource, warehouse: WarehouseResource) -> Json:
     """Write phase1_winner.json, and return it."""
     campaign = current_campaign(search, warehouse.database)
-    winner = phase1_winner(_complete_trials(warehouse, campaign, 1))
+    winner = phase1_winner(_complete_trials(warehouse, campaign, 1), _n_done(warehouse, campaign))
     write_json(warehouse.layout.phase1_winner, winner)
     return winner
 
@@ -97,7 +97,8 @@ def decide_phase2(search: SearchResource, warehouse: WarehouseResource) -> Json:
     campaign = current_campaign(search, warehouse.database)
     trials = _complete_trials(warehouse, campaign, 2)
     winner = winner_of(warehouse.layout, campaign)
-    comparison = phase2_comparison(trials, winner, now=datetime.now(UTC))
+    n_done = _n_done(warehouse, campaign)
+    comparison = phase2_comparison(trials, n_done, winner, now=datetime.now(UTC))
     write_json(warehouse.layout.phase2_comparison, comparison)
     return comparison
 
@@ -136,6 +137,11 @@ def _phase2_of_any_winner(layout: WarehouseLayout, campaign: Campaign) -> list[S
             find_arrays(layout, campaign, interval, enhanced=True),
         )
     ]
+
+
+def _n_done(warehouse: WarehouseResource, campaign: Campaign) -> dict[str, int]:
+    rows = warehouse.database.query("n_done_by_study", {"campaign": campaign.name}).iter_rows()
+    return dict(rows)
 
 
 def _complete_trials(warehouse: WarehouseResource, campaign: Campaign, phase: int) -> list[Json]:

@@ -38,7 +38,7 @@ def campaign_standing(warehouse: Warehouse, name: str | None = None) -> Json:
         "phase2_comparison": comparison,
         "archive": archive,
         "ensemble": _of_campaign(layout.manifest, name),
-        "verdict": verdict(comparison, archive, n_trials=sum(s["n_complete"] for s in studies)),
+        "verdict": verdict(comparison, archive, n_trials=_n_done(studies)),
         "files": _files(layout),
     }
 
@@ -49,7 +49,7 @@ def verdict(comparison: Json | None, archive: list[Json], *, n_trials: int) -> s
     Args:
         comparison: Outcome of phase 2; None before there is one.
         archive: The campaign's entries, best first.
-        n_trials: Complete trials of the campaign.
+        n_trials: Complete and pruned trials of the campaign.
     """
     if comparison is None:
         return "The search is not finished: nothing can be said yet."
@@ -79,6 +79,10 @@ def verdict(comparison: Json | None, archive: list[Json], *, n_trials: int) -> s
         f"{idle}{result}{losing} That proves nothing: the best of many trials scores well on a "
         f"market without any edge too, and no gate was passed.{shown}"
     )
+
+
+def _n_done(studies: list[Json]) -> int:
+    return sum(study["n_complete"] + study["n_pruned"] for study in studies)
 
 
 def _mark_idle(warehouse: Warehouse, campaign: str, results: list[Json]) -> None:

@@ -148,10 +148,7 @@ def _look(
     if tryout.n_done == tryout.n_steps:  # a single rollout: nothing is left to be saved
         return
     outcome = tryout.outcome()
-    try:
-        judged = trial.judged(outcome)
-    except TrialFailedError:  # what is undefined half-way may be defined in the end
-        return
+    judged = trial.judged(outcome)
     reason = prune([split.excess_sharpe for split in judged])
     if reason is not None:
         _leave_pruned(trial, outcome, judged, layout, reason=reason, n_planned=tryout.n_steps)

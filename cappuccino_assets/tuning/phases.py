@@ -77,11 +77,12 @@ def plan_phase2(campaign: Campaign, winner: Json, arrays: Path) -> list[StudyPla
     ]
 
 
-def phase1_winner(trials: Sequence[Json]) -> Json:
+def phase1_winner(trials: Sequence[Json], n_done: Mapping[str, int]) -> Json:
     """Find the combination with the best trial, by signed score.
 
     Args:
         trials: Contents of trial.json of all complete trials of phase 1.
+        n_done: Complete and pruned trials of each study: the best is the best of so many.
 
     Raises:
         TrialFailedError: If there is none.
@@ -91,15 +92,18 @@ def phase1_winner(trials: Sequence[Json]) -> Json:
         "study_name": best["study_name"],
         "timeframe": best["timeframe"],
         "interval": best["interval"],
-        **_outcome(best, trials),
+        **_outcome(best, n_done),
     }
 
 
-def phase2_comparison(trials: Sequence[Json], winner: Json, *, now: datetime) -> Json:
+def phase2_comparison(
+    trials: Sequence[Json], n_done: Mapping[str, int], winner: Json, *, now: datetime
+) -> Json:
     """Compare the algorithms by their best trials.
 
     Args:
         trials: Contents of trial.json of all complete trials of phase 2.
+        n_done: Complete and pruned trials of each study.
         winner: What `phase1_winner` returned.
         now: The time, UTC.
 
@@ -109,9 +113,8 @@ def phase2_comparison(trials: Sequence[Json], winner: Json, *, now: datetime) ->
     algorithms = sorted({trial["algorithm"] for trial in trials})
     results = {}
     for algorithm in algorithms:
-        of_algorithm = [trial for trial in trials if trial["algorithm"] == algorithm]
-        best = _best(of_algorithm)
-        results[algorithm] = {"study_name": best["study_name"], **_outcome(best, of_algorithm)}
+        best = _best([trial for trial in trials if trial["algorithm"] == algorithm])
+        results[algorithm] = {"study_name": best["study_name"], **_outcome(best, n_done)}
     return {
         "winner": _best(trials)["algorithm"],
         "results": results,
@@ -128,12 +131,12 @@ def _best(trials: Sequence[Json]) -> Json:
     return min(trials, key=lambda trial: (-trial["score"], trial["study_name"], trial["number"]))
 
 
-def _outcome(best: Json, trials: Sequence[Json]) -> Json:
+def _outcome(best: Json, n_done: Mapping[str, int]) -> Json:
     return {
         "best_trial_number": best["number"],
         "best_value": best["score"],
         "best_params": best["params"],
         "best_sharpe_bot": best["sharpe_bot"],
         "best_sharpe_hodl": best["sharpe_hodl"],
-        "n_trials": sum(trial["study_name"] == best["study_name"] for trial in trials),
+        "n_trials": n_done[best["study_name"]],
     }

@@ -71,7 +71,9 @@ def test_incident_13_every_study_of_phase_1_has_its_own_intervals_bars() -> None
 
 def test_every_study_of_a_campaign_has_the_same_hold_out() -> None:
     campaign = campaign_of("full")
-    winner = phase1_winner([trial("phase1_10d_4h", 0, 0.1, timeframe="10d", interval="4h")])
+    winner = phase1_winner(
+        [trial("phase1_10d_4h", 0, 0.1, timeframe="10d", interval="4h")], {"c/phase1_10d_4h": 1}
+    )
 
     plans = plan_phase1(campaign, {interval: Path(interval) for interval in Interval})
     plans += plan_phase2(campaign, winner, Path("rich"))
@@ -81,7 +83,9 @@ def test_every_study_of_a_campaign_has_the_same_hold_out() -> None:
 
 
 def test_phase_2_searches_both_algorithms_where_phase_1_won() -> None:
-    winner = phase1_winner([trial("phase1_10d_4h", 0, 0.1, timeframe="10d", interval="4h")])
+    winner = phase1_winner(
+        [trial("phase1_10d_4h", 0, 0.1, timeframe="10d", interval="4h")], {"c/phase1_10d_4h": 1}
+    )
 
     plans = plan_phase2(campaign_of("mini"), winner, Path("rich"))
 
@@ -100,7 +104,8 @@ def test_incident_24_the_winner_is_the_highest_score_by_sign() -> None:
         trial("phase1_5d_1h", 1, -0.6, timeframe="5d"),
     ]
 
-    assert phase1_winner(trials) == {
+    n_done = {"c/phase1_5d_1h": 3, "c/phase1_7d_1h": 4}  # pruned ones included
+    assert phase1_winner(trials, n_done) == {
         "study_name": "c/phase1_7d_1h",
         "timeframe": "7d",
         "interval": "1h",
@@ -109,7 +114,7 @@ def test_incident_24_the_winner_is_the_highest_score_by_sign() -> None:
         "best_params": {"gamma": 0.98},
         "best_sharpe_bot": 0.5,
         "best_sharpe_hodl": 1.0,
-        "n_trials": 2,
+        "n_trials": 4,
     }
 
 
@@ -117,12 +122,12 @@ def test_equal_scores_are_decided_by_identity() -> None:
     trials = [trial("b", 1, 0.5), trial("a", 7, 0.5), trial("a", 3, 0.5)]
 
     for order in (trials, trials[::-1]):
-        assert phase1_winner(order)["study_name"] == "c/a"
-        assert phase1_winner(order)["best_trial_number"] == 3
+        winner = phase1_winner(order, {"c/a": 2, "c/b": 1})
+        assert (winner["study_name"], winner["best_trial_number"]) == ("c/a", 3)
 
 
 def test_incident_24_the_comparison_is_strict_and_signed() -> None:
-    winner = phase1_winner([trial("phase1_7d_1h", 0, 0.1)])
+    winner = phase1_winner([trial("phase1_7d_1h", 0, 0.1)], {"c/phase1_7d_1h": 1})
     trials = [
         trial("phase2_ppo", 0, -2.0),
         trial("phase2_ppo", 1, -1.0),
@@ -130,16 +135,17 @@ def test_incident_24_the_comparison_is_strict_and_signed() -> None:
         trial("phase2_ddqn", 1, -5.0, algorithm="ddqn"),
     ]
 
-    comparison = phase2_comparison(trials, winner, now=NOW)
+    n_done = {"c/phase2_ppo": 2, "c/phase2_ddqn": 5}
+    comparison = phase2_comparison(trials, n_done, winner, now=NOW)
 
     assert comparison["winner"] == "ddqn"
     assert comparison["results"]["ppo"]["best_value"] == -1.0
     assert comparison["results"]["ddqn"]["best_trial_number"] == 0
-    assert comparison["results"]["ddqn"]["n_trials"] == 2
+    assert comparison["results"]["ddqn"]["n_trials"] == 5  # three were pruned
     assert (comparison["phase1_timeframe"], comparison["phase1_interval"]) == ("7d", "1h")
     assert comparison["timestamp"] == "2026-02-14T00:00:00+00:00"
 
 
 def test_without_a_complete_trial_there_is_no_winner() -> None:
     with pytest.raises(TrialFailedError, match="No trial is complete"):
-        phase1_winner([])
+        phase1_winner([], {})
