@@ -1,123 +1,210 @@
 """Do agents find what is there, and find nothing where nothing is?
 
-Prints, for both algorithms on six strongly planted and six unpredictable markets, the Sharpe ratio
-of the agent less that of equal-weight HODL on bars that the agent was not trained on.
+Prints, for both algorithms on planted markets of three strengths and on unpredictable ones, which
+share they reach of what an oracle earns beyond equal-weight HODL, on bars they were not trained on.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
 
+from bench.planted_population import (
+    FEE_RATE,
+    DriftOracle,
+    MarketRow,
+    Recipe,
+    rules_of,
+    without_costs,
+)
 from cappuccino_assets.agents.ddqn import DDQNConfig
 from cappuccino_assets.agents.ppo import PPOConfig
-from cappuccino_assets.envs.market import MarketTensors
-from cappuccino_assets.envs.observation import ObservationBuilder
-from cappuccino_assets.envs.reward import RewardConfig
-from cappuccino_assets.evaluation.actors import PolicyActor
-from cappuccino_assets.evaluation.backtest import backtest
+from cappuccino_assets.evaluation.backtest import BlockResult
 from cappuccino_assets.evaluation.metrics import sharpe_ratio
-from cappuccino_assets.execution.fees import flat_fee
-from cappuccino_assets.execution.rules import TradingRules
-from cappuccino_assets.features.arrays import FeatureArrays, build_feature_arrays
-from cappuccino_assets.features.blocks import Block
-from cappuccino_assets.features.scaling import fit_scaler
-from cappuccino_assets.market.grid import grid_from_bars
-from cappuccino_assets.market.intervals import Interval, Timeframe
+from cappuccino_assets.market.intervals import Interval
+from cappuccino_assets.market.sources.oracle import oracle_returns
 from cappuccino_assets.market.sources.simulated import Regime, SimulatedSource, Strength
-from cappuccino_assets.training.trainer import AgentConfig, MemberPlan, train_population
 from cappuccino_assets.types import FloatArray
 
-LOOKBACK = 3
-SEEDS = range(6, 12)  # the settings below were chosen on markets 0 to 5
-AGENTS: dict[str, AgentConfig] = {
-    "ppo": PPOConfig(net_dimension=64, learning_rate=1e-3, gamma=0.98, target_step=2048),
-    "ddqn": DDQNConfig(
-        net_dimension=64,
-        batch_size=512,
-        learning_rate=1e-3,
-        lr_schedule_factor=0.1,
-        gamma=0.95,
-        n_step=5,
-        train_frequency=16,
-        epsilon_decay_fraction=0.7,
+SEEDS: Final = range(12, 18)  # the recipes were chosen on markets 0 to 5 and 20 to 29
+N_TRAININGS: Final = 3
+RECIPES: Final = {
+    "ppo": Recipe(
+        agent=PPOConfig(
+            net_dimension=64, learning_rate=1e-3, gamma=0.95, gae_lambda=0.8, target_step=2048
+        ),
+        trade_fraction=0.1,
+        hold_threshold=0.1,
+    ),
+    "ddqn": Recipe(
+        agent=DDQNConfig(
+            net_dimension=64,
+            batch_size=256,
+            learning_rate=1e-3,
+            lr_schedule_factor=0.1,
+            gamma=0.9,
+            n_step=1,
+            train_frequency=16,
+            epsilon_decay_fraction=0.7,
+        ),
+        trade_fraction=1.0,
+        hold_threshold=0.6,
     ),
 }
-TRADE_FRACTION = {"ppo": 0.1, "ddqn": 0.3}
-BREAK_STEP = 60_000
 
 
-def excess_sharpe_ratios(regime: Regime, algorithm: str) -> FloatArray:
-    """Train on the first 70 % of six years, each a market of its own, and trade the last 30 %.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """Sharpe ratios less that of equal-weight HODL on the unseen bars of K markets.
 
-    Returns:
-        Sharpe ratio of the agent less that of equal-weight HODL on the unseen bars, one per market.
+    Attributes:
+        agent: Of each training seed on each market, shape (S, K).
+        agent_without_costs: The same policies where trading is free, shape (S, K).
+        oracle: Of who knows the drift's sign, and trades by the agent's rules, shape (K,).
+        free_oracle: Of who knows it and needs no cycles, slippage or sizes, only pays the fee,
+            shape (K,).
+        turnover: Traded a day by the agents, as a multiple of equity.
     """
-    return np.array([_excess(regime, algorithm, seed) for seed in SEEDS])
+
+    agent: FloatArray
+    agent_without_costs: FloatArray
+    oracle: FloatArray
+    free_oracle: FloatArray
+    turnover: float
+
+    @property
+    def by_market(self) -> FloatArray:
+        """Mean over the training seeds, shape (K,)."""
+        return np.asarray(self.agent.mean(axis=0))
+
+    @property
+    def share(self) -> float:
+        """Mean of the agents divided by the mean of the oracle."""
+        return float(self.agent.mean() / self.oracle.mean())
+
+    @property
+    def share_error(self) -> float:
+        """Standard error of the share over markets, as of a ratio of means.
+
+        References:
+            Cochran, "Sampling Techniques" (1977), eq. 2.46.
+        """
+        residual = self.by_market - self.share * self.oracle
+        return standard_error(residual) / float(self.oracle.mean())
+
+    @property
+    def share_by_seed(self) -> FloatArray:
+        """Share of each training seed, shape (S,)."""
+        return np.asarray(self.agent.mean(axis=1) / self.oracle.mean())
 
 
-def _excess(regime: Regime, algorithm: str, seed: int) -> float:
-    source = SimulatedSource(regime=regime, seed=seed, strength=Strength.STRONG)
-    arrays = build_feature_arrays(grid_from_bars(source.fetch_bars()))
-    n_training = int(arrays.n_bars * 0.7)
-    rows = np.arange(n_training)
-    scaler = fit_scaler(arrays.features, rows, columns=arrays.contract.columns)
-    training = MemberPlan(blocks=(Block(start=0, stop=n_training),), scaler=scaler, seed=seed)
-    rules = TradingRules(
-        symbols=arrays.symbols,
-        fees=flat_fee(0.001),
-        bars_per_day=Interval.H1.bars_per_day,
-        cycle_bars=Timeframe.D7.bars(Interval.H1),
-        trade_fraction=TRADE_FRACTION[algorithm],
+def measure(
+    strength: Strength | None,
+    recipe: Recipe,
+    *,
+    seeds: Sequence[int] = SEEDS,
+    n_trainings: int = N_TRAININGS,
+) -> Outcome:
+    """Train on the first 70 % of years, each a market of its own, and trade the last 30 %.
+
+    Args:
+        strength: Of the planted signal; None where nothing is predictable.
+        recipe: Algorithm and settings.
+        seeds: Of the markets, K in all.
+        n_trainings: Training seeds on each market, S.
+    """
+    row = MarketRow.draw([_source(strength, seed) for seed in seeds])
+    rules = rules_of(recipe, row.arrays.symbols)
+    actor = row.learn(recipe, n_seeds=n_trainings)
+    traded, shape = row.trade(actor, rules), (n_trainings, row.n_markets)
+    oracle = row.trade(DriftOracle(row), rules)
+    return Outcome(
+        agent=_excess(traded).reshape(shape),
+        agent_without_costs=_excess(row.trade(actor, without_costs(rules))).reshape(shape),
+        oracle=_excess(oracle),
+        free_oracle=np.array(
+            [
+                _sharpe(oracle_returns(source, fee_rate=FEE_RATE)[-each.n_bars :])
+                - _sharpe(each.hodl_returns)
+                for source, each in zip(row.sources, oracle, strict=True)
+            ]
+        ),
+        turnover=float(np.mean([24 * each.turnover / each.n_bars for each in traded])),
     )
-    population = train_population(
-        arrays,
-        [training],
-        agent=AGENTS[algorithm],
-        rules=rules,
-        reward=RewardConfig(norm_reward_exp=5, time_decay_floor=1.0),
-        lookback=LOOKBACK,
-        norm_tech_exp=0,
-        break_step=BREAK_STEP,
-    )
-    market = MarketTensors.from_arrays(arrays, "cpu")
-    observe = ObservationBuilder(
-        market, lookback=LOOKBACK, scalers=[scaler], norm_tech_exp=0, has_clock=True
-    )
-    unseen = Block(start=n_training + arrays.contract.memory_bars + LOOKBACK, stop=arrays.n_bars)
-    return _traded(arrays, market, PolicyActor(population.policy, observe), rules, unseen)
 
 
-def _traded(
-    arrays: FeatureArrays,
-    market: MarketTensors,
-    actor: PolicyActor,
-    rules: TradingRules,
-    unseen: Block,
-) -> float:
-    [[result]] = backtest(
-        arrays, actor, market=market, rules=[rules], blocks=[[(0, unseen)]], lookback=LOOKBACK
-    )
-    bot, hodl = (
-        sharpe_ratio(returns, bars_per_year=Interval.H1.bars_per_year)
-        for returns in (result.bot_returns, result.hodl_returns)
-    )
-    return bot - hodl
+def standard_error(values: FloatArray) -> float:
+    """Of the mean of independent values."""
+    return float(values.std(ddof=1) / len(values) ** 0.5)
 
 
-def lower_bound(excess: FloatArray) -> float:
-    """Mean less two standard errors."""
-    return float(excess.mean() - 2 * excess.std(ddof=1) / len(excess) ** 0.5)
+def lower_bound(outcome: Outcome) -> float:
+    """Share of the oracle less two standard errors."""
+    return outcome.share - 2 * outcome.share_error
+
+
+def _source(strength: Strength | None, seed: int) -> SimulatedSource:
+    if strength is None:
+        return SimulatedSource(regime=Regime.NULL, seed=seed)
+    return SimulatedSource(regime=Regime.PLANTED, seed=seed, strength=strength)
+
+
+def _excess(results: Sequence[BlockResult]) -> FloatArray:
+    return np.array([_sharpe(each.bot_returns) - _sharpe(each.hodl_returns) for each in results])
+
+
+def _sharpe(returns: FloatArray) -> float:
+    if not returns.any():
+        return 0.0  # never traded
+    return sharpe_ratio(returns, bars_per_year=Interval.H1.bars_per_year)
+
+
+def _print_planted(strength: Strength, algorithm: str, outcome: Outcome) -> None:
+    pairs = zip(outcome.by_market, outcome.oracle, strict=True)
+    cells = (
+        f"{strength}",
+        algorithm,
+        f"{outcome.agent.mean():.1f}",
+        f"{outcome.oracle.mean():.1f}",
+        f"{outcome.share:.2f}",
+        f"{lower_bound(outcome):.2f}",
+        f"{outcome.agent.mean() / outcome.free_oracle.mean():.2f}",
+        " ".join(f"{share:.2f}" for share in outcome.share_by_seed),
+        " ".join(f"{agent:.1f}/{oracle:.1f}" for agent, oracle in pairs),
+    )
+    print("|", " | ".join(cells), "|", flush=True)
+
+
+def _print_null(algorithm: str, outcome: Outcome) -> None:
+    free = outcome.agent_without_costs.mean(axis=0)
+    cells = (
+        algorithm,
+        f"{outcome.agent.mean():.2f} ± {2 * standard_error(outcome.by_market):.2f}",
+        f"{free.mean():.2f} ± {2 * standard_error(free):.2f}",
+        f"{outcome.turnover:.2f}",
+        " ".join(f"{value:.1f}" for value in outcome.by_market),
+    )
+    print("|", " | ".join(cells), "|", flush=True)
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    print("| market | algorithm | mean excess Sharpe | less two standard errors | each market |")
+    print(
+        "| signal | algorithm | excess Sharpe | oracle's | share | less two standard errors ",
+        end="",
+    )
+    print("| share of the free oracle | by training seed | agent/oracle on each market |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for strength in reversed(Strength):
+        for algorithm, recipe in RECIPES.items():
+            _print_planted(strength, algorithm, measure(strength, recipe))
+    print("\n| nothing planted | excess Sharpe ", end="")
+    print("| where trading is free | turnover a day | each market |")
     print("|---|---|---|---|---|")
-    for regime in (Regime.PLANTED, Regime.NULL):
-        for algorithm in AGENTS:
-            excess = excess_sharpe_ratios(regime, algorithm)
-            each = " ".join(f"{value:.1f}" for value in excess)
-            bound = lower_bound(excess)
-            print(f"| {regime} | {algorithm} | {excess.mean():.1f} | {bound:.1f} | {each} |")
+    for algorithm, recipe in RECIPES.items():
+        _print_null(algorithm, measure(None, recipe))
 
 
 if __name__ == "__main__":
