@@ -182,6 +182,12 @@ def backtest_splits(
     )
 
 
+def training_scaler(search: FeatureArrays, blocks: Sequence[Block]) -> Scaler:
+    """Fit a policy's scaler on the rows of its training blocks, and on no others."""
+    rows = np.concatenate([np.arange(block.start, block.stop) for block in blocks])
+    return fit_scaler(search.features, rows, columns=search.contract.columns)
+
+
 def _members(
     search: FeatureArrays, splits: Sequence[Split], seeds: Sequence[int]
 ) -> list[MemberPlan]:
@@ -189,11 +195,6 @@ def _members(
     if len(seeds) > len(splits):
         blocks.append(tuple(segment_blocks(search.segment)))
     return [
-        MemberPlan(blocks=rows, scaler=_scaler(search, rows), seed=seed)
+        MemberPlan(blocks=rows, scaler=training_scaler(search, rows), seed=seed)
         for rows, seed in zip(blocks, seeds, strict=True)
     ]
-
-
-def _scaler(search: FeatureArrays, blocks: Sequence[Block]) -> Scaler:
-    rows = np.concatenate([np.arange(block.start, block.stop) for block in blocks])
-    return fit_scaler(search.features, rows, columns=search.contract.columns)
