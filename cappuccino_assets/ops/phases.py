@@ -19,7 +19,8 @@ from cappuccino_assets.tuning.phases import (
     plan_phase2,
 )
 from cappuccino_assets.tuning.plans import StudyPlan, require_enough_history
-from cappuccino_assets.tuning.studies import study_storage, trial_records
+from cappuccino_assets.tuning.records import trial_records
+from cappuccino_assets.tuning.studies import study_storage
 from cappuccino_assets.types import Json
 
 

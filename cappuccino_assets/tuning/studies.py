@@ -1,11 +1,10 @@
-"""Optuna studies: opened under an identity, topped up to their target, and read back."""
+"""Optuna studies: opened under an identity, and topped up to their target."""
 
 import sqlite3
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +27,6 @@ from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner, PruningRule
 from cappuccino_assets.tuning.spaces import suggest
-from cappuccino_assets.types import Json
 
 Objective = Callable[[dict[str, Value], int, Pruner | None], float]
 
@@ -39,15 +37,6 @@ _GRACE_S: Final = 90
 _MAX_RETRIES: Final = 3
 _MAX_FAILURES_IN_A_ROW: Final = 5
 _FAULTS: Final = (InfrastructureError, StorageInternalError, OperationalError)  # of the machine
-_RECORDED: Final = (
-    "study_name",
-    "campaign",
-    "phase",
-    "algorithm",
-    "timeframe",
-    "interval",
-    "dataset_digest",
-)
 
 
 @contextmanager
@@ -183,42 +172,12 @@ def why_hopeless(trial: optuna.Trial, rule: PruningRule, values: Sequence[float]
     )
 
 
-def trial_records(plans: Iterable[StudyPlan], storage: RDBStorage) -> list[Json]:
-    """Read every trial of some studies, whatever became of it.
-
-    Returns:
-        One record per trial: study_name, number, state, value (of a complete one), params (values
-        by name), started_at, completed_at (UTC), and the study's campaign, phase, algorithm,
-        timeframe, interval and dataset_digest.
-    """
-    return [
-        _record(plan, trial)
-        for plan in plans
-        for trial in open_study(plan, storage).get_trials(deepcopy=False)
-    ]
-
-
 @contextmanager
 def _experimental_allowed() -> Iterator[None]:
     """Heartbeats have been experimental in Optuna since its version 2.8."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         yield
-
-
-def _record(plan: StudyPlan, trial: FrozenTrial) -> Json:
-    return {name: getattr(plan, name) for name in _RECORDED} | {
-        "number": trial.number,
-        "state": trial.state.name,
-        "value": trial.value if trial.state is TrialState.COMPLETE else None,
-        "params": plan.space.values(trial.params),
-        "started_at": _utc(trial.datetime_start),
-        "completed_at": _utc(trial.datetime_complete),
-    }
-
-
-def _utc(local: datetime | None) -> datetime | None:
-    return None if local is None else local.astimezone(UTC)  # Optuna's times are local and naive
 
 
 def _run_next(study: optuna.Study, plan: StudyPlan, objective: Objective) -> str | None:
@@ -247,6 +206,10 @@ def _run_next(study: optuna.Study, plan: StudyPlan, objective: Objective) -> str
         study.optimize(scored, n_trials=1, catch=(TrialFailedError,))
     except _FAULTS as error:
         return str(error)
+    except AssertionError as error:  # Optuna's: no end of the trial could be recorded
+        if not isinstance(error.__context__, _FAULTS):
+            raise
+        return str(error.__context__)
     return None
 
 

@@ -20,13 +20,13 @@ from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.profiles import FULL, MINI
 from cappuccino_assets.tuning.pruning import Pruner, PruningRule
+from cappuccino_assets.tuning.records import trial_records
 from cappuccino_assets.tuning.studies import (
     best_score,
     n_done,
     open_study,
     study_storage,
     top_up,
-    trial_records,
 )
 from cappuccino_assets.tuning.worker import run_study
 from cappuccino_assets.types import Json

@@ -17,6 +17,7 @@ from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.tuning.distributions import Integers, Value
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner
+from cappuccino_assets.tuning.records import trial_records
 from cappuccino_assets.tuning.studies import (
     Objective,
     best_score,
@@ -24,7 +25,6 @@ from cappuccino_assets.tuning.studies import (
     open_study,
     study_storage,
     top_up,
-    trial_records,
 )
 from tests.tuning.small import small_arrays, small_plan
 

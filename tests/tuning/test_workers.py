@@ -17,7 +17,8 @@ from cappuccino_assets.features.arrays import FeatureArrays, save_arrays
 from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.plans import StudyPlan
-from cappuccino_assets.tuning.studies import open_study, study_storage, trial_records
+from cappuccino_assets.tuning.records import trial_records
+from cappuccino_assets.tuning.studies import open_study, study_storage
 from cappuccino_assets.tuning.worker import run_study
 from cappuccino_assets.tuning.workers import Progress, run_studies
 from cappuccino_assets.types import Json
