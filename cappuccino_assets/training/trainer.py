@@ -26,7 +26,7 @@ from cappuccino_assets.features.scaling import Scaler
 from cappuccino_assets.training.ddqn import DDQNTraining
 from cappuccino_assets.training.market_task import MarketTask
 from cappuccino_assets.training.ppo import PPOTraining
-from cappuccino_assets.training.state import State, joined, part_of
+from cappuccino_assets.training.state import State, joined, part_of, stacked
 
 AgentConfig = PPOConfig | DDQNConfig
 _DDQN_ENVS = 16
@@ -245,7 +245,8 @@ def _streams(seeds: Sequence[int], device: torch.device | str) -> dict[str, Memb
 
 
 def _checked(policy: Policy, curve: list[dict[str, Tensor]]) -> list[dict[str, list[float]]]:
-    report = [{name: value.tolist() for name, value in entry.items()} for entry in curve]
+    columns = {name: values.cpu().tolist() for name, values in stacked(curve).items()}
+    report = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     finite = all(math.isfinite(x) for entry in report for values in entry.values() for x in values)
     if not (finite and policy.is_finite):
         raise TrialFailedError(
