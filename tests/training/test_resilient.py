@@ -1,0 +1,232 @@
+"""A training that is killed, or lacks memory, comes to its end all the same."""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from cappuccino_assets.agents.ppo import PPOConfig
+from cappuccino_assets.agents.propagation import MICRO_BATCH
+from cappuccino_assets.errors import CheckpointMismatchError, InfrastructureError
+from cappuccino_assets.training.checkpoints import CheckpointFolder
+from cappuccino_assets.training.resilient import Resilience, ResilientTraining
+from cappuccino_assets.training.trainer import MemberPlan, PopulationTraining, TrainedPopulation
+from tests.training.populations import AGENTS, N_STEPS, members, population
+
+ROOT = Path(__file__).parents[2]
+ALGORITHMS = pytest.mark.parametrize("algorithm", ["ppo", "ddqn"])
+SEEDS = (1, 2, 3)
+CPU = torch.device("cpu")
+
+
+class Narrow:
+    """Builds trainings; no more members than these, and no larger passes, find room together.
+
+    It stands for a machine whose memory is too small, and raises what torch raises there.
+    """
+
+    def __init__(self, algorithm: str, *, n_members: int = 99, micro_batch: int = 9999):
+        self._agent = AGENTS[algorithm]
+        self._n_members, self._micro_batch = n_members, micro_batch
+
+    def __call__(
+        self, plans: Sequence[MemberPlan], *, device: torch.device, micro_batch: int
+    ) -> PopulationTraining:
+        if len(plans) > self._n_members or micro_batch > self._micro_batch:
+            torch.empty(2**60, dtype=torch.uint8)  # raises
+        return population(self._agent, plans, device=device, micro_batch=micro_batch)
+
+
+def resilient(
+    build: Narrow, folder: Path, *, every: int | None = None, code: str = "1"
+) -> ResilientTraining:
+    checkpoints = CheckpointFolder(path=folder, identity={"code": code, "config": "a"})
+    return ResilientTraining(
+        build,
+        members(*SEEDS),
+        batch_size=96,
+        device=CPU,
+        resilience=Resilience(checkpoints=checkpoints, every=every),
+    )
+
+
+def whole(algorithm: str) -> TrainedPopulation:
+    training = population(AGENTS[algorithm], members(*SEEDS))
+    training.advance(N_STEPS)
+    return training.outcome()
+
+
+def assert_same(one: TrainedPopulation, other: TrainedPopulation) -> None:
+    assert one.n_steps == other.n_steps
+    assert one.curve == other.curve
+    for member in range(len(SEEDS)):
+        theirs = other.policy.member_tensors(member)
+        for name, tensor in one.policy.member_tensors(member).items():
+            assert torch.equal(tensor, theirs[name])
+
+
+@ALGORITHMS
+def test_with_room_enough_it_is_a_training_like_any_other(algorithm: str, tmp_path: Path) -> None:
+    training = resilient(Narrow(algorithm), tmp_path / "none")
+    training.advance(300)
+    training.advance(training.n_steps)
+
+    assert_same(training.outcome(), whole(algorithm))
+    assert training.events == []
+    assert not (tmp_path / "none").exists()  # nothing is written without need
+
+
+@ALGORITHMS
+def test_what_was_killed_goes_on_from_its_last_checkpoint(algorithm: str, tmp_path: Path) -> None:
+    killed = resilient(Narrow(algorithm), tmp_path, every=300)
+    killed.advance(700)  # the checkpoint is that of the first step at or after 600
+    again = resilient(Narrow(algorithm), tmp_path, every=300)
+
+    (event,) = again.events
+    assert event["event"] == "continued"
+    assert 600 <= event["step"] <= 768
+    again.advance(N_STEPS)
+    assert_same(again.outcome(), whole(algorithm))
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_a_population_in_parts_is_the_same_bit_for_bit(
+    algorithm: str, n_members: int, tmp_path: Path
+) -> None:
+    # The micro-batch is as small as the ladder makes it before the population is divided.
+    training = resilient(Narrow(algorithm, n_members=n_members), tmp_path)
+    training.advance(400)
+    training.advance(N_STEPS)
+
+    assert_same(training.outcome(), whole(algorithm))
+    assert [event["n_parts"] for event in training.events] == [2, 3][: 3 - n_members]
+    assert {event["event"] for event in training.events} == {"out_of_memory"}
+
+
+def test_parts_that_were_killed_go_on_each_from_its_own_checkpoint(tmp_path: Path) -> None:
+    build = Narrow("ppo", n_members=1)
+    resilient(build, tmp_path, every=256).advance(512)
+    again = resilient(build, tmp_path, every=256)
+    again.advance(N_STEPS)
+
+    assert_same(again.outcome(), whole("ppo"))
+    assert {"event": "continued", "step": 512} in again.events
+
+
+def test_memory_that_suffices_for_nothing_is_the_machines_failure(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match="one member at a time"):
+        resilient(Narrow("ppo", n_members=0), tmp_path)
+
+
+def test_a_checkpoint_of_other_code_is_dismissed_and_that_is_told(tmp_path: Path) -> None:
+    resilient(Narrow("ppo"), tmp_path, every=256).advance(512)
+    upgraded = resilient(Narrow("ppo"), tmp_path, every=256, code="2")
+
+    (event,) = upgraded.events
+    assert event["event"] == "checkpoint_of_other_code"
+    assert "its code differs" in event["reason"]
+    upgraded.advance(N_STEPS)
+    assert_same(upgraded.outcome(), whole("ppo"))
+
+
+def test_the_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+    resilient(Narrow("ppo"), tmp_path, every=256).advance(512)
+    other = CheckpointFolder(path=tmp_path, identity={"code": "1", "config": "b"})
+
+    with pytest.raises(CheckpointMismatchError, match="its config differs"):
+        ResilientTraining(
+            Narrow("ppo"),
+            members(*SEEDS),
+            batch_size=96,
+            device=CPU,
+            resilience=Resilience(checkpoints=other, every=None),
+        )
+
+
+@ALGORITHMS
+def test_smaller_passes_learn_the_same_but_for_rounding(algorithm: str) -> None:
+    large, small = (
+        population(AGENTS[algorithm], members(*SEEDS), micro_batch=size) for size in (96, 16)
+    )
+    for training in (large, small):
+        training.advance(256)
+    one, other = large.state_dict(), small.state_dict()
+    torch.testing.assert_close(
+        one["training.agent.values"], other["training.agent.values"], rtol=1e-4, atol=1e-5
+    )
+    assert torch.equal(one["training.agent.n_steps"], other["training.agent.n_steps"])
+
+
+def limited(mib: int, folder: str) -> str:
+    """Train eight members of width 512 in so much more memory; returns what happened.
+
+    Their weights, gradients and moments are about 100 MiB, and activations another 100.
+    """
+    agent = PPOConfig(net_dimension=512, batch_size=2048, target_step=2048, ppo_epochs=1)
+    population(agent, members(1)).advance(1)  # loads what lies in the address space anyway
+    with open("/proc/self/statm") as statm:
+        used = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + mib * 2**20, resource.RLIM_INFINITY))
+
+    def build(
+        plans: Sequence[MemberPlan], *, device: torch.device, micro_batch: int
+    ) -> PopulationTraining:
+        return population(agent, plans, device=device, micro_batch=micro_batch)
+
+    checkpoints = CheckpointFolder(path=Path(folder), identity={})
+    training = ResilientTraining(
+        build,
+        members(*range(1, 9)),
+        batch_size=2048,
+        device=CPU,
+        resilience=Resilience(checkpoints=checkpoints, every=None),
+    )
+    training.advance(training.n_steps)
+    assert training.outcome().policy.n_members == 8
+    return json.dumps(training.events)
+
+
+def run_limited(mib: int, folder: Path) -> subprocess.CompletedProcess[str]:
+    code = (
+        "import torch; torch.set_num_threads(1)\n"
+        "from tests.training.test_resilient import limited\n"
+        f"print(limited({mib}, {str(folder)!r}))"
+    )
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_where_memory_really_ends_passes_shrink(tmp_path: Path) -> None:
+    done = run_limited(200, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    events = json.loads(done.stdout)
+    assert [event["micro_batch"] for event in events] == [
+        MICRO_BATCH // 2**halved for halved in range(1, len(events) + 1)
+    ]
+    assert events
+    assert "tried to allocate" in events[0]["reason"]
+    assert {event["n_parts"] for event in events} == {1}
+
+
+@pytest.mark.slow
+def test_where_memory_ends_sooner_the_population_is_divided(tmp_path: Path) -> None:
+    done = run_limited(80, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    events = json.loads(done.stdout)
+    assert events[-1]["n_parts"] > 1
+    assert events[-1]["micro_batch"] == 64
+
+
+@pytest.mark.slow
+def test_where_memory_suffices_for_nothing_the_machine_is_blamed(tmp_path: Path) -> None:
+    done = run_limited(20, tmp_path)
+
+    assert done.returncode == 1
+    assert "InfrastructureError: Memory does not suffice for one member at a time" in done.stderr
