@@ -19,13 +19,14 @@ from cappuccino_assets.market.intervals import Timeframe
 from cappuccino_assets.market.sources.simulated import Regime, SimulatedSource
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.distributions import Value
+from cappuccino_assets.tuning.flow import top_up
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.profiles import MINI
 from cappuccino_assets.tuning.pruning import Pruner
 from cappuccino_assets.tuning.ranges import search_space
 from cappuccino_assets.tuning.spaces import SearchSpace, suggest
-from cappuccino_assets.tuning.studies import open_study, study_storage, top_up
+from cappuccino_assets.tuning.studies import open_study, study_storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,7 @@ class StudyPlan:
                 self.profile.embargo_days,
             ],
             "pruning": None if self.profile.pruning is None else self.profile.pruning.to_json(),
+            "n_asked_ahead": self.profile.n_asked_ahead,
             "holdout_from": self.holdout_from.isoformat(),
             "space": self.space.to_json(),
         }

@@ -27,6 +27,8 @@ class Profile:
         n_test_groups: Groups that each of its splits tests.
         embargo_days: Left out of the training after each test group, besides what is purged.
         pruning: When a trial is stopped before its end; None lets every trial end.
+        n_asked_ahead: Trials of a study that may run at the same time: each is asked when all
+            others before it are known, so it is part of what a seed reproduces.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Profile:
     n_test_groups: int = 2
     embargo_days: int = 1
     pruning: PruningRule | None = None
+    n_asked_ahead: int = 4
 
     def __post_init__(self) -> None:
         """Refuse a rule by which nothing could be pruned.

@@ -1,50 +1,32 @@
-"""Optuna studies: opened under an identity, and topped up to their target."""
+"""Optuna studies: opened under an identity, and judged."""
 
 import sqlite3
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import optuna
-from optuna.exceptions import StorageInternalError
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import OperationalError
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
 
-from cappuccino_assets.errors import (
-    CampaignMismatchError,
-    InfrastructureError,
-    TrialFailedError,
-    TrialPrunedError,
-)
-from cappuccino_assets.storage.layout import WarehouseLayout
-from cappuccino_assets.storage.locks import exclusive
-from cappuccino_assets.tuning.distributions import Value
+from cappuccino_assets.errors import CampaignMismatchError
 from cappuccino_assets.tuning.plans import StudyPlan
-from cappuccino_assets.tuning.pruning import Pruner, PruningRule
-from cappuccino_assets.tuning.spaces import suggest
-
-Objective = Callable[[dict[str, Value], int, Pruner | None], float]
+from cappuccino_assets.tuning.pruning import PruningRule
 
 DONE: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 _BUSY_TIMEOUT_S: Final = 60
-_HEARTBEAT_S: Final = 15
-_GRACE_S: Final = 90
 _MAX_RETRIES: Final = 3
-_MAX_FAILURES_IN_A_ROW: Final = 5
-_FAULTS: Final = (InfrastructureError, StorageInternalError, OperationalError)  # of the machine
+_GIVEN_UP: Final = "given_up"  # reasons, one for every time
 
 
 @contextmanager
 def study_storage(path: Path) -> Iterator[RDBStorage]:
     """Open the SQLite database of all studies, and close it in the end.
 
-    Readers never block the writer (WAL), and writers wait for each other. A running trial beats;
-    one that no longer does is failed and tried again.
+    Readers never block the writer (WAL), and writers wait for each other.
 
     Args:
         path: The database; it is made where it is absent.
@@ -52,14 +34,9 @@ def study_storage(path: Path) -> Iterator[RDBStorage]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-    with _experimental_allowed():
-        storage = RDBStorage(
-            f"sqlite:///{path}",
-            engine_kwargs={"connect_args": {"timeout": _BUSY_TIMEOUT_S}},
-            heartbeat_interval=_HEARTBEAT_S,
-            grace_period=_GRACE_S,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_MAX_RETRIES),
-        )
+    storage = RDBStorage(
+        f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _BUSY_TIMEOUT_S}}
+    )
     try:
         yield storage
     finally:
@@ -97,49 +74,26 @@ def best_score(study: optuna.Study) -> float | None:
     return max((trial.value for trial in complete if trial.value is not None), default=None)
 
 
-def top_up(
-    plan: StudyPlan,
-    layout: WarehouseLayout,
-    storage: RDBStorage,
-    objective: Objective,
-    *,
-    on_trial: Callable[[optuna.Study], None],
-    pause_s: float = 10.0,
-) -> None:
-    """Run trials until the study has its target.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyState:
+    """How far a study is.
 
-    One process at a time runs a study, under a kernel lock: so a trial that is still marked as
-    running belongs to a process that died, and is failed and tried again at once. The sampler is
-    seeded anew for every trial, by the number of trials there are: a study that is interrupted
-    between two trials goes on as if it had not been. A trial that is killed in the middle fails,
-    and its values are tried again under a new number, hence with other seeds; so what comes after
-    it differs from an uninterrupted study. So it is with a trial for which memory, disk or database
-    gave way.
-
-    Args:
-        plan: The study.
-        layout: Where its lock lies.
-        storage: Where it is kept.
-        objective: Scores the values of a trial, given its number and who may prune it.
-        on_trial: Told after every trial.
-        pause_s: How long to wait for what the machine lacks, before each further try.
-
-    Raises:
-        WarehouseError: If another process runs this study.
-        TrialFailedError: If several trials fail in a row.
-        InfrastructureError: If the machine gives way several times in a row.
+    Attributes:
+        study_name: The study.
+        n_done: Its complete and pruned trials.
+        best_score: Its best score; None before the first.
     """
-    with exclusive(layout.study_lock(plan.study_name), timeout_s=1):
-        study = open_study(plan, storage)
-        study.pruner = pruner_of(plan.profile.pruning)
-        n_faults = 0
-        while n_done(study) < plan.n_trials:
-            fault = _run_next(study, plan, objective)
-            n_faults = n_faults + 1 if fault else 0
-            if fault:
-                _wait_for_the_machine(fault, study, n_in_a_row=n_faults, pause_s=pause_s)
-            _stop_when_nothing_works(study)
-            on_trial(study)
+
+    study_name: str
+    n_done: int
+    best_score: float | None
+
+
+def state_of(study: optuna.Study) -> StudyState:
+    """Say how far a study is."""
+    return StudyState(
+        study_name=study.study_name, n_done=n_done(study), best_score=best_score(study)
+    )
 
 
 def pruner_of(rule: PruningRule | None) -> optuna.pruners.BasePruner:
@@ -167,84 +121,36 @@ def why_hopeless(trial: optuna.Trial, rule: PruningRule, values: Sequence[float]
     if len(complete) < rule.n_startup_trials or not trial.should_prune():
         return None
     return (
-        f"its splits are worse than those of trial {trial.study.best_trial.number}, the best one, "
-        f"were after the same share of its steps (p < {rule.p_threshold})"
+        "its splits are worse than those of the best trial were after the same share of its steps "
+        f"(p < {rule.p_threshold})"
     )
 
 
 @contextmanager
 def _experimental_allowed() -> Iterator[None]:
-    """Heartbeats have been experimental in Optuna since its version 2.8."""
+    """The Wilcoxon pruner has been experimental in Optuna since its version 3.6."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         yield
 
 
-def _run_next(study: optuna.Study, plan: StudyPlan, objective: Objective) -> str | None:
-    """Run one trial; say what gave way when the machine did."""
-    rule = plan.profile.pruning
+def put_back(study: optuna.Study, number: int, *, reason: str) -> None:
+    """Let a running trial be asked again under its number, unless that was done too often.
 
-    def scored(trial: optuna.Trial) -> float:
-        prune = None if rule is None else partial(why_hopeless, trial, rule)
-        try:
-            return objective(suggest(trial, plan.space), trial.number, prune)
-        except TrialFailedError as error:
-            trial.set_user_attr("failure", str(error))
-            raise
-        except TrialPrunedError as error:
-            trial.set_user_attr("pruned", str(error))
-            raise optuna.TrialPruned(str(error)) from error
-        except _FAULTS as error:
-            trial.set_user_attr("failure", str(error))
-            _retry(study, study.get_trials()[trial.number])
-            raise
-
-    try:
-        _retry_abandoned(study)
-        seed = plan.seed_of("sampler", len(study.get_trials(deepcopy=False)))
-        study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
-        study.optimize(scored, n_trials=1, catch=(TrialFailedError,))
-    except _FAULTS as error:
-        return str(error)
-    except AssertionError as error:  # Optuna's: no end of the trial could be recorded
-        if not isinstance(error.__context__, _FAULTS):
-            raise
-        return str(error.__context__)
-    return None
-
-
-def _wait_for_the_machine(
-    fault: str, study: optuna.Study, *, n_in_a_row: int, pause_s: float
-) -> None:
-    if n_in_a_row > _MAX_RETRIES:
-        raise InfrastructureError(
-            f"{study.study_name} stops, for the machine gave way {n_in_a_row} times in a row. It "
-            f"can be continued once there is room. The last time: {fault}"
-        )
-    time.sleep(pause_s)
-
-
-def _retry_abandoned(study: optuna.Study) -> None:
-    for trial in study.get_trials(states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)
-        _retry(study, trial)
-
-
-def _retry(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Queue a trial's values again, unless that was done too often."""
-    with _experimental_allowed():
-        retry = RetryHeartbeatStaleTrialCallback(_MAX_RETRIES)
-    trial.user_attrs = {}  # why it failed is not why the next one does
-    retry(study, trial)
-
-
-def _stop_when_nothing_works(study: optuna.Study) -> None:
-    last = study.get_trials(deepcopy=False)[-_MAX_FAILURES_IN_A_ROW:]
-    reasons = [trial.user_attrs.get("failure") for trial in last]
-    if len(last) == _MAX_FAILURES_IN_A_ROW and all(reasons):
-        raise TrialFailedError(
-            f"The last {len(last)} trials of {study.study_name} failed. The last one: {reasons[-1]}"
-        )
+    Args:
+        study: The study; its trial is running, but nobody runs it.
+        number: Number of the trial.
+        reason: Why it was given up.
+    """
+    trial = study.get_trials(deepcopy=False)[number]
+    reasons = [*trial.user_attrs.get(_GIVEN_UP, []), reason]
+    storage, trial_id = study._storage, trial._trial_id  # the public door can only queue a copy
+    storage.set_trial_user_attr(trial_id, _GIVEN_UP, reasons)
+    if len(reasons) <= _MAX_RETRIES:
+        storage.set_trial_state_values(trial_id, TrialState.WAITING)
+        return
+    storage.set_trial_user_attr(trial_id, "failure", f"It was given up {len(reasons)} times.")
+    study.tell(number, state=TrialState.FAIL)
 
 
 def _mismatch(study_name: str, field: str, stored: Any, asked: Any) -> CampaignMismatchError:

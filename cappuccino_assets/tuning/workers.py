@@ -1,10 +1,10 @@
-"""Studies spread over worker processes, none of which outlives its parent."""
+"""Trials spread over worker processes, none of which outlives its parent."""
 
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -14,9 +14,11 @@ from typing import Any, Final
 from cappuccino_assets.errors import WorkerError
 from cappuccino_assets.features.arrays import load_arrays
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.tuning.flow import StudyFlow, flowing
 from cappuccino_assets.tuning.plans import StudyPlan, require_enough_history
-from cappuccino_assets.tuning.studies import open_study, study_storage
-from cappuccino_assets.tuning.worker import Failed, Free, StudyState, state_of, work
+from cappuccino_assets.tuning.studies import StudyState, open_study, state_of, study_storage
+from cappuccino_assets.tuning.tasks import Result, Task
+from cappuccino_assets.tuning.worker import Failed, work
 
 _SECONDS_PER_HOUR: Final = 3600.0
 _PATIENCE_S: Final = 10.0
@@ -52,9 +54,10 @@ def run_studies(
 ) -> None:
     """Top every study up to its target, in worker processes even when there is only one.
 
-    A study is run by one worker from end to end, so nothing depends on their number. A study that
-    is complete is left as it is. To be called from the main thread: the kernel ends the workers
-    when the thread that started them ends, whatever way it does.
+    A free worker takes the next trial of the first study that has one, so the workers end
+    together; what is tried does not depend on their number. A study that is complete is left as it
+    is. To be called from the main thread: the kernel ends the workers when the thread that started
+    them ends, whatever way it does.
 
     Args:
         plans: The studies.
@@ -71,15 +74,17 @@ def run_studies(
         raise ValueError(f"Studies need at least one worker, but got {n_workers=}.")
     for plan in plans:
         require_enough_history(plan, load_arrays(plan.arrays))
-    with study_storage(layout.studies) as storage:
+    with study_storage(layout.studies) as storage, ExitStack() as stack:
         states = [state_of(open_study(plan, storage)) for plan in plans]
-    meter = _Meter(plans, states)
-    for state in states:
-        on_progress(meter.progress(state))
-    missing = [p for p, s in zip(plans, states, strict=True) if s.n_done < p.n_trials]
-    with _workers(min(n_workers, len(missing)), layout) as connections:
-        for state in _distribute(deque(missing), connections):
+        meter = _Meter(plans, states)
+        for state in states:
             on_progress(meter.progress(state))
+        missing = [p for p, s in zip(plans, states, strict=True) if s.n_done < p.n_trials]
+        flows = (stack.enter_context(flowing(plan, layout, storage)) for plan in missing)
+        n_left = sum(p.n_trials - s.n_done for p, s in zip(plans, states, strict=True))
+        with _workers(max(0, min(n_workers, n_left)), layout) as connections:
+            for flow in _distribute(flows, connections):
+                on_progress(meter.progress(state_of(flow.study)))
 
 
 class _Meter:
@@ -107,32 +112,47 @@ class _Meter:
 
 
 def _distribute(
-    waiting: deque[StudyPlan], connections: Sequence[Connection]
-) -> Iterator[StudyState]:
-    """Give each worker a study, and another one when it is free; yield what they report."""
-    running: dict[Any, str] = {}  # study names by connection
+    flows: Iterator[StudyFlow], connections: Sequence[Connection]
+) -> Iterator[StudyFlow]:
+    """Keep every worker busy; yield a study whenever trials of it were told."""
+    opened: list[StudyFlow] = []
+    running: dict[Any, tuple[StudyFlow, Task]] = {}
+    idle: deque[Any] = deque(connections)
 
-    def assign(connection: Any) -> None:
-        if waiting:
-            plan = waiting.popleft()
-            running[connection] = plan.study_name
-            connection.send(plan)
+    def assign() -> None:
+        while idle and (found := _next_task(opened, flows)) is not None:
+            connection = idle.popleft()
+            running[connection] = found
+            connection.send(found[1])
 
-    for connection in connections:
-        assign(connection)
+    assign()
     while running:
         for ready in wait(list(running)):
-            message = _received(ready, running[ready])
-            if isinstance(message, StudyState):
-                yield message
-            else:
-                del running[ready]
-                assign(ready)
+            flow, task = running.pop(ready)
+            n_told = flow.finish(task.number, _received(ready, task.plan.study_name))
+            idle.append(ready)
+            assign()
+            if n_told:
+                yield flow
 
 
-def _received(connection: Any, study_name: str) -> StudyState | Free:
+def _next_task(
+    opened: list[StudyFlow], unopened: Iterator[StudyFlow]
+) -> tuple[StudyFlow, Task] | None:
+    """Find a trial, of the first study that has one; open another study when none has."""
+    for flow in opened:
+        if (task := flow.take()) is not None:
+            return flow, task
+    for flow in unopened:
+        opened.append(flow)
+        if (task := flow.take()) is not None:
+            return flow, task
+    return None
+
+
+def _received(connection: Any, study_name: str) -> Result:
     try:
-        message: StudyState | Free | Failed = connection.recv()
+        message: Result | Failed = connection.recv()
     except (EOFError, ConnectionResetError) as error:
         raise WorkerError(f"The worker of {study_name} died.") from error
     if isinstance(message, Failed):

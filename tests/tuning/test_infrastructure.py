@@ -1,11 +1,10 @@
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
-import optuna
 import polars as pl
 import pytest
 import torch
@@ -14,10 +13,11 @@ from optuna.storages import RDBStorage
 from cappuccino_assets.errors import InfrastructureError
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.distributions import Value
+from cappuccino_assets.tuning.flow import top_up
 from cappuccino_assets.tuning.infrastructure import machine_failures_named
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner, PruningRule
-from cappuccino_assets.tuning.studies import n_done, open_study, study_storage, top_up
+from cappuccino_assets.tuning.studies import n_done, open_study, study_storage
 from tests.tuning.small import SMALL, small_arrays, small_plan
 
 FULL_DISK = Path("/dev/full")
@@ -55,15 +55,17 @@ def plan_of(n_trials: int) -> StudyPlan:
 
 
 class Objective:
-    """Scores like a real one, on a machine that gives way in some of the trials."""
+    """Scores like a real one, on a machine that gives way at some of the calls."""
 
     def __init__(self, body: Body, *, gives_way: Callable[[int], bool]):
         self.body = body
         self.gives_way = gives_way
+        self.n_calls = 0
 
     def __call__(self, params: dict[str, Value], number: int, prune: Pruner | None) -> float:
+        self.n_calls += 1
         with machine_failures_named():
-            if self.gives_way(number):
+            if self.gives_way(self.n_calls):
                 self.body()
         return float(params["gamma"])
 
@@ -94,35 +96,34 @@ def test_incident_39_what_the_machine_fails_is_tried_again_and_burns_no_budget(
     layout: WarehouseLayout, storage: RDBStorage, kind: str
 ) -> None:
     plan = plan_of(3)
-    objective = Objective(MACHINE[kind], gives_way=lambda number: number in (1, 2))
+    objective = Objective(MACHINE[kind], gives_way=lambda n_calls: n_calls in (2, 3))
 
-    top_up(plan, layout, storage, objective, on_trial=lambda study: None, pause_s=0)
+    top_up(plan, layout, storage, objective, pause_s=0)
 
-    assert states_of(plan, storage) == ["COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE"]
-    first, second, third = open_study(plan, storage).trials[1:4]
-    assert first.params == second.params == third.params
-    assert "Error" in first.user_attrs["failure"]
-    assert "failure" not in third.user_attrs
+    assert states_of(plan, storage) == ["COMPLETE"] * 3
+    reasons = [t.user_attrs.get("given_up", []) for t in open_study(plan, storage).trials]
+    assert sum(map(len, reasons)) == 2
+    assert all("Error" in reason for each in reasons for reason in each)
 
 
 def test_incident_39_a_machine_that_stays_unfit_stops_the_study_and_prunes_nothing(
     layout: WarehouseLayout, storage: RDBStorage
 ) -> None:
     plan = plan_of(8)
-    unfit = Objective(MACHINE["numpy"], gives_way=lambda number: number >= 2)
+    unfit = Objective(MACHINE["numpy"], gives_way=lambda n_calls: n_calls > 2)
 
     with pytest.raises(InfrastructureError, match=r"gave way 4 times in a row.*MemoryError"):
-        top_up(plan, layout, storage, unfit, on_trial=lambda study: None, pause_s=0)
+        top_up(plan, layout, storage, unfit, pause_s=0)
 
-    assert states_of(plan, storage) == ["COMPLETE"] * 2 + ["FAIL"] * 4
+    assert set(states_of(plan, storage)) == {"COMPLETE", "WAITING"}
     assert n_done(open_study(plan, storage)) == 2
 
-    fit = Objective(MACHINE["numpy"], gives_way=lambda number: False)
-    top_up(plan, layout, storage, fit, on_trial=lambda study: None, pause_s=0)
-    assert states_of(plan, storage) == ["COMPLETE"] * 2 + ["FAIL"] * 4 + ["COMPLETE"] * 6
+    fit = Objective(MACHINE["numpy"], gives_way=lambda n_calls: False)
+    top_up(plan, layout, storage, fit, pause_s=0)
+    assert states_of(plan, storage) == ["COMPLETE"] * 8
 
 
-def test_incident_39_a_locked_database_fails_a_trial_that_is_then_tried_again(
+def test_incident_39_a_database_that_is_locked_for_a_while_is_waited_for(
     layout: WarehouseLayout,
 ) -> None:
     plan = plan_of(2)
@@ -131,24 +132,20 @@ def test_incident_39_a_locked_database_fails_a_trial_that_is_then_tried_again(
     impatient = RDBStorage(
         f"sqlite:///{layout.studies}", engine_kwargs={"connect_args": {"timeout": 0.05}}
     )
+    intruder = sqlite3.connect(layout.studies, isolation_level=None, check_same_thread=False)
+    release = Timer(0.3, lambda: intruder.execute("ROLLBACK"))
 
-    with closing(sqlite3.connect(layout.studies, isolation_level=None)) as intruder:
-
-        def objective(params: dict[str, Value], number: int, prune: Pruner | None) -> float:
-            if number == 0:
-                intruder.execute("BEGIN IMMEDIATE")
-            return float(params["gamma"])
-
-        def let_go(study: optuna.Study) -> None:
-            if intruder.in_transaction:
-                intruder.execute("ROLLBACK")
-
-        top_up(plan, layout, impatient, objective, on_trial=let_go, pause_s=0)
+    def objective(params: dict[str, Value], number: int, prune: Pruner | None) -> float:
+        if number == 0:
+            intruder.execute("BEGIN IMMEDIATE")
+            release.start()
+        return float(params["gamma"])
 
     try:
-        assert states_of(plan, impatient) == ["FAIL", "COMPLETE", "COMPLETE"]
-        stopped, again, _ = open_study(plan, impatient).trials
-        assert stopped.params == again.params
+        top_up(plan, layout, impatient, objective, pause_s=0.3)
+        assert states_of(plan, impatient) == ["COMPLETE"] * 2
     finally:
+        release.join()
+        intruder.close()
         impatient.remove_session()
         impatient.engine.dispose()

@@ -1,7 +1,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from multiprocessing import Pipe
 from pathlib import Path
 
 import optuna
@@ -16,6 +15,7 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.tuning.distributions import Value
+from cappuccino_assets.tuning.flow import top_up
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.profiles import FULL, MINI
@@ -26,14 +26,14 @@ from cappuccino_assets.tuning.studies import (
     n_done,
     open_study,
     study_storage,
-    top_up,
 )
-from cappuccino_assets.tuning.worker import run_study
+from cappuccino_assets.tuning.worker import objective_of
 from cappuccino_assets.types import Json
 from tests.tuning.small import DDQN_PHASE2, PPO, PPO_PHASE2, SMALL, small_arrays, small_plan
 
 RULE = PruningRule(fraction=0.5, p_threshold=0.05, n_startup_trials=2)
-RULED = replace(SMALL, pruning=RULE)
+ONE_BY_ONE = replace(SMALL, n_asked_ahead=1)  # each trial knows all before it
+RULED = replace(ONE_BY_ONE, pruning=RULE)
 TIMES = {"started_at", "completed_at", "duration_s", "training_s", "evaluation_s"}
 
 
@@ -103,11 +103,11 @@ def test_the_look_is_at_the_same_share_of_every_training() -> None:
 @pytest.mark.parametrize(
     ("stored", "asked"),
     [
-        (RULED, SMALL),
-        (SMALL, RULED),
-        (RULED, replace(SMALL, pruning=replace(RULE, fraction=0.25))),
-        (RULED, replace(SMALL, pruning=replace(RULE, p_threshold=0.1))),
-        (RULED, replace(SMALL, pruning=replace(RULE, n_startup_trials=3))),
+        (RULED, ONE_BY_ONE),
+        (ONE_BY_ONE, RULED),
+        (RULED, replace(ONE_BY_ONE, pruning=replace(RULE, fraction=0.25))),
+        (RULED, replace(ONE_BY_ONE, pruning=replace(RULE, p_threshold=0.1))),
+        (RULED, replace(ONE_BY_ONE, pruning=replace(RULE, n_startup_trials=3))),
     ],
 )
 def test_a_study_is_continued_under_the_same_rule_only(
@@ -155,7 +155,7 @@ def study_of(
         return score
 
     plan = replace(plan, n_trials=len(trials))
-    top_up(plan, layout, storage, objective, on_trial=lambda study: None)
+    top_up(plan, layout, storage, objective)
     return [record["state"] for record in trial_records([plan], storage)]
 
 
@@ -200,7 +200,7 @@ def test_nothing_is_stopped_before_enough_trials_are_complete(
     rule = replace(RULE, n_startup_trials=3)
     trials = [(0.5, BEST), (0.1, WORSE), (0.1, WORSE), (0.1, WORSE), (0.1, WORSE)]
 
-    plan = plan_of(search, profile=replace(SMALL, pruning=rule))
+    plan = plan_of(search, profile=replace(ONE_BY_ONE, pruning=rule))
 
     assert study_of(plan, layout, storage, trials) == ["COMPLETE"] * 3 + ["PRUNED"] * 2
 
@@ -228,7 +228,7 @@ def test_a_pruned_trial_counts_and_has_its_values_and_reason_but_no_score(
     assert best_score(study) == 0.5
     pruned = study.trials[2]
     assert pruned.intermediate_values == dict(enumerate(high))
-    assert "worse than those of trial 1, the best one" in pruned.user_attrs["pruned"]
+    assert "worse than those of the best trial" in pruned.user_attrs["pruned"]
     assert trial_records([plan], storage)[2]["value"] is None
 
 
@@ -333,13 +333,11 @@ def whole_study(
 ) -> tuple[StudyPlan, list[Json]]:
     """Run a real study in this process, as a worker does."""
     arrays = small_arrays(drift=0.005)
-    profile = replace(SMALL, pruning=rule)
+    profile = replace(ONE_BY_ONE, pruning=rule)
     plan = small_plan(arrays, n_trials=n_trials, profile=profile)
     plan = replace(plan, arrays=save_arrays(layout.features, arrays))
-    ours, theirs = Pipe()
-    with ours, theirs:
-        run_study(plan, layout, theirs)
     with study_storage(layout.studies) as storage:
+        top_up(plan, layout, storage, objective_of(plan, layout))
         return plan, trial_records([plan], storage)
 
 

@@ -2,7 +2,6 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,11 @@ from cappuccino_assets.errors import (
 from cappuccino_assets.features.arrays import FeatureArrays, save_arrays
 from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.tuning.flow import top_up
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.records import trial_records
 from cappuccino_assets.tuning.studies import open_study, study_storage
-from cappuccino_assets.tuning.worker import run_study
+from cappuccino_assets.tuning.worker import objective_of
 from cappuccino_assets.tuning.workers import Progress, run_studies
 from cappuccino_assets.types import Json
 from tests.tuning.small import small_arrays, small_plan
@@ -61,7 +61,7 @@ def test_two_workers_complete_two_studies_and_say_how_far_they_are(tmp_path: Pat
     for name, number, value in scores:
         assert read_json(layout.trial(name, number) / "trial.json")["score"] == value
     assert [progress.n_done for progress in told[:2]] == [0, 0]
-    assert len(told) == 6
+    assert 4 <= len(told) <= 6  # trials that end out of turn are told together
     assert told[0].eta_s is None
     assert told[-1].eta_s == 0.0
     assert told[-1].trials_per_hour > 0
@@ -78,7 +78,7 @@ def test_two_workers_complete_two_studies_and_say_how_far_they_are(tmp_path: Pat
 def test_the_number_of_workers_changes_no_score(tmp_path: Path) -> None:
     def scores_of(n_workers: int) -> list[tuple[str, int, float]]:
         layout = WarehouseLayout(root=tmp_path / str(n_workers))
-        return run(plans_of(layout, 3), layout, n_workers)
+        return run(plans_of(layout, 2, n_trials=6), layout, n_workers)
 
     assert scores_of(1) == scores_of(2) == scores_of(3)
 
@@ -100,11 +100,9 @@ def test_incident_46_what_happens_in_the_hold_out_changes_no_trial(
 
     def tried(arrays: FeatureArrays, folder: str) -> Json:
         layout = WarehouseLayout(root=tmp_path / folder)
-        ours, theirs = Pipe()
-        with ours, theirs:
-            stored = save_arrays(layout.features, arrays)
-            run_study(replace(plan, arrays=stored), layout, theirs)
-            assert ours.recv().n_done == 1
+        stored = replace(plan, arrays=save_arrays(layout.features, arrays))
+        with study_storage(layout.studies) as storage:
+            top_up(stored, layout, storage, objective_of(stored, layout))
         record = read_json(layout.trial(plan.study_name, 0) / "trial.json")
         return {name: value for name, value in record.items() if name not in TIMES}
 
@@ -130,7 +128,7 @@ def test_a_worker_that_dies_stops_the_run_which_can_then_be_continued(tmp_path: 
     with study_storage(layout.studies) as storage:
         states = [record["state"] for record in trial_records(plans, storage)]
     assert states.count("COMPLETE") == 4
-    assert set(states) <= {"COMPLETE", "FAIL"}
+    assert set(states) == {"COMPLETE"}
 
 
 def test_a_worker_that_gives_up_says_why(tmp_path: Path) -> None:
