@@ -32,11 +32,12 @@ from bench.timing import timed
 from cappuccino_assets.market.sources.simulated import Regime
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.tuning.distributions import Value
+from cappuccino_assets.tuning.flow import top_up
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.profiles import FULL, MINI
 from cappuccino_assets.tuning.pruning import Pruner, PruningRule
 from cappuccino_assets.tuning.records import trial_records
-from cappuccino_assets.tuning.studies import pruner_of, study_storage, top_up, why_hopeless
+from cappuccino_assets.tuning.studies import pruner_of, study_storage, why_hopeless
 
 N_STUDY: Final = 20  # as in phase 1 of the full profile
 N_SEEDS: Final = 2
