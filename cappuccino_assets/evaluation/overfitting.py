@@ -12,15 +12,63 @@ _MIN_RELATIVE_VARIANCE = 1e-12  # of the mean square; less than this is rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BacktestOverfitting:
-    """Where the best trial in one half of the history ranks in the other half.
+class BlockMoments:
+    """Of each block of a history all that a Sharpe ratio needs.
 
     Attributes:
-        logits: Log odds of that rank per combination of blocks, shape (C,). Positive above the
+        n_bars: Bars of each block, shape (S,); S is even.
+        mean: Mean return of each block and trial, shape (S, N).
+        mean_square: Mean of the squared returns, shape (S, N).
+        bars_per_year: Bars in 365 days.
+    """
+
+    n_bars: IntArray
+    mean: FloatArray
+    mean_square: FloatArray
+    bars_per_year: float
+
+    @classmethod
+    def from_returns(
+        cls, returns: FloatArray, *, bars_per_year: float, n_blocks: int
+    ) -> "BlockMoments":
+        """Cut a history into contiguous blocks whose lengths differ by a bar at most.
+
+        Args:
+            returns: Simple returns per bar of each trial, shape (T, N).
+            bars_per_year: Bars in 365 days.
+            n_blocks: Number of blocks S, even.
+
+        Raises:
+            ValueError: If a return is not finite or below -1, there are fewer than two trials or
+                two bars a block, or `n_blocks` is no positive even number.
+        """
+        _require_matrix(returns, n_blocks)
+        edges = block_edges(len(returns), n_blocks)
+        n_bars = np.diff(edges)
+        return cls(
+            n_bars=n_bars,
+            mean=np.add.reduceat(returns, edges[:-1]) / n_bars[:, None],
+            mean_square=np.add.reduceat(np.square(returns), edges[:-1]) / n_bars[:, None],
+            bars_per_year=bars_per_year,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BacktestOverfitting:
+    """How the best trial in one half of the history does in the other half.
+
+    Attributes:
+        logits: Log odds of its rank there per combination of blocks, shape (C,). Positive above the
             median of all trials, 0 at it.
+        selected: Column of the trial that was best in sample, shape (C,).
+        in_sample: Its annualised Sharpe ratio where it was selected, shape (C,).
+        out_of_sample: Its annualised Sharpe ratio in the other half, shape (C,).
     """
 
     logits: FloatArray
+    selected: IntArray
+    in_sample: FloatArray
+    out_of_sample: FloatArray
 
     @property
     def n_combinations(self) -> int:
@@ -32,9 +80,37 @@ class BacktestOverfitting:
         """Share of combinations whose best is at the median of the others' half or below."""
         return float((self.logits <= 0).mean())
 
+    @property
+    def loss_probability(self) -> float:
+        """Share of combinations whose best has a negative Sharpe ratio in the other half."""
+        return float((self.out_of_sample < 0).mean())
+
+    def degradation(self) -> "PerformanceDegradation":
+        """Fit what a Sharpe ratio in sample was worth out of sample, by least squares.
+
+        Raises:
+            ValueError: If all combinations have the same Sharpe ratio in sample.
+        """
+        if np.ptp(self.in_sample) == 0:
+            raise ValueError(f"A slope needs Sharpe ratios that vary: all are {self.in_sample[0]}.")
+        slope, intercept = np.polyfit(self.in_sample, self.out_of_sample, 1)
+        return PerformanceDegradation(slope=float(slope), intercept=float(intercept))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformanceDegradation:
+    """The line out_of_sample = intercept + slope x in_sample, in annualised Sharpe ratios.
+
+    The two halves share one history: what one gains the other lacks, so that without any skill
+    the slope tends to -1 for trials that differ little, and only a positive one speaks for skill.
+    """
+
+    slope: float
+    intercept: float
+
 
 def probability_of_backtest_overfitting(
-    returns: FloatArray, *, n_blocks: int = 16
+    returns: FloatArray, *, bars_per_year: float, n_blocks: int = 16
 ) -> BacktestOverfitting:
     """Estimate by combinatorially symmetric cross-validation what a selection is worth.
 
@@ -44,14 +120,14 @@ def probability_of_backtest_overfitting(
 
     Trials of equal Sharpe ratios share the mean of their ranks out of sample, so a set of copies
     has logits of 0, which count as overfitting. Of equal ones in sample the first is selected.
-    Sharpe ratios are only compared, so they are not annualised.
 
     Args:
         returns: Simple returns per bar of each trial, shape (T, N).
+        bars_per_year: Bars in 365 days; no rank depends on it.
         n_blocks: Number of blocks, even.
 
     Returns:
-        One logit per choice of blocks, in lexicographic order.
+        One selection per choice of blocks, in lexicographic order.
 
     Raises:
         ValueError: If a return is not finite or below -1, there are fewer than two trials or two
@@ -60,27 +136,47 @@ def probability_of_backtest_overfitting(
 
     References:
         Bailey, Borwein, López de Prado and Zhu, "The Probability of Backtest Overfitting",
-        Journal of Computational Finance (2017), section 2.2.
+        Journal of Computational Finance (2017), sections 2.2 and 3.
     """
-    _require_matrix(returns, n_blocks)
-    in_sample = _half_sharpe_ratios(returns, n_blocks)
+    return overfitting_of_blocks(
+        BlockMoments.from_returns(returns, bars_per_year=bars_per_year, n_blocks=n_blocks)
+    )
+
+
+def overfitting_of_blocks(blocks: BlockMoments) -> BacktestOverfitting:
+    """Select and rank as `probability_of_backtest_overfitting` does, from moments of blocks.
+
+    Raises:
+        ValueError: If the returns of a trial do not vary in some half.
+    """
+    in_sample = _half_sharpe_ratios(blocks)
     out_of_sample = in_sample[::-1]  # the complement of the i-th choice is the i-th from the end
     best = in_sample.argmax(axis=1)[:, None]
     rank = _ranks_of(out_of_sample, best)
-    return BacktestOverfitting(logits=np.log(rank / (returns.shape[1] + 1 - rank)))
+    return BacktestOverfitting(
+        logits=np.log(rank / (in_sample.shape[1] + 1 - rank)),
+        selected=best[:, 0],
+        in_sample=np.take_along_axis(in_sample, best, axis=1)[:, 0],
+        out_of_sample=np.take_along_axis(out_of_sample, best, axis=1)[:, 0],
+    )
 
 
-def _half_sharpe_ratios(returns: FloatArray, n_blocks: int) -> FloatArray:
-    """Sharpe ratio per bar of each trial in each choice of half of the blocks, shape (C, N)."""
-    n_bars = len(returns)
-    edges = np.arange(n_blocks + 1) * n_bars // n_blocks
-    chosen = _choices(n_blocks)
-    n = chosen @ np.diff(edges)[:, None]  # (C, 1)
-    mean = chosen @ np.add.reduceat(returns, edges[:-1]) / n
-    mean_square = chosen @ np.add.reduceat(np.square(returns), edges[:-1]) / n
+def block_edges(n_bars: int, n_blocks: int) -> IntArray:
+    """First bar of each block, and the bar after the last block, shape (S + 1,)."""
+    edges: IntArray = np.arange(n_blocks + 1) * n_bars // n_blocks
+    return edges
+
+
+def _half_sharpe_ratios(blocks: BlockMoments) -> FloatArray:
+    """Annualised Sharpe ratio of each trial in each choice of half of the blocks, shape (C, N)."""
+    weights = _choices(len(blocks.n_bars)) * blocks.n_bars
+    n_bars = weights.sum(axis=1, keepdims=True)
+    mean = weights @ blocks.mean / n_bars
+    mean_square = weights @ blocks.mean_square / n_bars
     variance = mean_square - np.square(mean)
     _require_variance(variance, mean_square)
-    sharpe_ratios: FloatArray = mean / np.sqrt(variance)  # ddof 0 or 1 is all one in a rank
+    deviation = np.sqrt(variance * n_bars / (n_bars - 1))
+    sharpe_ratios: FloatArray = mean / deviation * np.sqrt(blocks.bars_per_year)
     return sharpe_ratios
 
 
