@@ -8,6 +8,7 @@ import typer
 
 from cappuccino_assets.cli.faults import file_fault
 from cappuccino_assets.cli.output import print_error
+from cappuccino_assets.cli.prove import prove_causal
 from cappuccino_assets.cli.run import run
 from cappuccino_assets.cli.status import status
 from cappuccino_assets.cli.vin import vin
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(status)
+app.command()(prove_causal)
 app.command()(vin)
 
 

@@ -1,0 +1,1 @@
+"""Proofs by recomputation: that nothing in the pipeline knows what has not happened yet."""
