@@ -23,6 +23,7 @@ from bench.recorded_trials import (
     N_TRIALS,
     REGIMES,
     Recorded,
+    look_and_rollout,
     market,
     recorded_studies,
     study_plan,
@@ -43,7 +44,9 @@ N_STUDY: Final = 20  # as in phase 1 of the full profile
 N_SEEDS: Final = 2
 N_REAL_SEEDS: Final = 1
 N_ORDERS: Final = 50
-THRESHOLDS: Final = (0.02, 0.05, 0.1, 0.2)
+WIDTHS: Final = (128, 512, 1024)
+ROLLOUT: Final = 4_096  # of phase 1 of the full profile
+THRESHOLDS: Final = (0.05, 0.1, 0.2)
 STARTUPS: Final = (5, 10)
 OUTCOMES: Final = (
     "stopped",
@@ -108,16 +111,19 @@ class Study:
 
 
 def replay(study: Study, order: Sequence[int], rules: Sequence[PruningRule]) -> Replayed:
-    """Search in this order, with a look by each rule in turn."""
+    """Search in this order, with a look by each rule in turn.
+
+    A trial is compared with those that were complete when it was asked for.
+    """
     kept, steps, seconds = [], [], []
-    complete: list[int] = []
-    for number in order:
+    for at, number in enumerate(order):
+        known = max(0, at - FULL.n_asked_ahead + 1)
+        complete = [each for each, is_kept in zip(order[:known], kept, strict=False) if is_kept]
         n_looks, stopped_at = _looked_at(study, number, complete, rules)
         trial = study.trials[number]
         looks_s = n_looks * study.testing_s
         kept.append(stopped_at is None)
         if stopped_at is None:
-            complete.append(number)
             steps.append(trial.steps[-1])
             seconds.append(study.seconds[number] + looks_s)
         else:
@@ -223,11 +229,24 @@ def print_real_studies(n_seeds: int) -> None:
                 )
 
 
+def print_looks() -> None:
+    """Print what a look costs beside the training of a trial of phase 1 of the full profile."""
+    search = market(Regime.REALISTIC, 0)
+    plan = study_plan(search, Regime.REALISTIC, 0)
+    print("| width | seconds of one look | seconds of 50,000 steps |")
+    print("|---|---|---|")
+    for width in WIDTHS:
+        look_s, rollout_s = look_and_rollout(plan, search, width, n_steps=ROLLOUT)
+        print(f"| {width} | {look_s:.1f} | {rollout_s * 50_000 / ROLLOUT:.0f} |", flush=True)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     recorded = recorded_studies(Path(sys.argv[1]), N_SEEDS)
     print_replays({key: Study(trials) for key, trials in recorded.items()})
+    print()
+    print_looks()
     print()
     print_real_studies(N_REAL_SEEDS)
 

@@ -117,6 +117,21 @@ def _judged(
     ]
 
 
+def look_and_rollout(
+    plan: StudyPlan, search: FeatureArrays, width: int, *, n_steps: int
+) -> tuple[float, float]:
+    """Time one look, and one rollout of so many steps with its update, of all splits together."""
+    (drawn,) = drawn_trials(plan.space, 1)
+    config = trial_config(plan.space.values(drawn.params), plan)
+    agent = replace(config.agent, net_dimension=width, target_step=n_steps, batch_size=n_steps // 4)
+    config = replace(config, agent=agent, break_step=n_steps)
+    rule = plan.splits(memory_bars=search.contract.memory_bars, lookback=config.lookback)
+    splits = rule.split(search.segment)
+    tryout = Tryout(config, search, splits, seeds=range(len(splits)))
+    rollout_s = timed(partial(tryout.advance, n_steps))
+    return timed(tryout.outcome), rollout_s
+
+
 def recorded_studies(path: Path, n_seeds: int) -> dict[tuple[Regime, int], list[Recorded]]:
     """Read what was recorded, and record the rest."""
     known = {}

@@ -80,7 +80,7 @@ FULL: Final = Profile(
     combinations=tuple(product(Timeframe, Interval)),
     n_phase1_trials=20,
     n_phase2_trials=200,
-    pruning=PruningRule(fraction=0.25, p_threshold=0.05, n_startup_trials=10),
+    pruning=PruningRule(fraction=0.25, p_threshold=0.1, n_startup_trials=5),  # docs/pruning.md
 )
 _PROFILES: Final = {profile.name: profile for profile in (MINI, FULL)}
 
