@@ -10,6 +10,7 @@ from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS
 from cappuccino_assets.settings import Settings, read_settings
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.training.compute import Compute
 from cappuccino_assets.tuning.profiles import Profile, profile_named
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class SearchResource(dg.ConfigurableResource["SearchResource"]):
     study: str | None = None
     seed: int | None = None
     workers: int | None = None
+    device: str | None = None
 
     @property
     def settings(self) -> Settings:
@@ -58,6 +60,12 @@ class SearchResource(dg.ConfigurableResource["SearchResource"]):
     def budget(self) -> Profile:
         """Profile of the search."""
         return profile_named(self.settings.profile)
+
+    @property
+    def compute(self) -> Compute:
+        """What trainings may use."""
+        settings = self.settings
+        return Compute(device=settings.device, may_move_to_cpu=settings.cpu_when_gpu_is_full)
 
     def bar_source(self, *, until: datetime | None = None) -> "BarSource":
         """Build the source of bars.

@@ -42,6 +42,13 @@ class Settings(BaseSettings):
     study: str | None = Field(default=None, description="Campaign to start or to continue.")
     seed: int = Field(default=0, ge=0)
     workers: int = Field(default=1, ge=1, le=256)
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where agents are trained; `auto` is a GPU if there is one."
+    )
+    cpu_when_gpu_is_full: bool = Field(
+        default=False,
+        description="Whether a training for which the GPU is too small moves to the CPU.",
+    )
     regime: Literal["null", "planted", "realistic"] = "realistic"
     history_months: int = Field(default=12, ge=1, le=120)
     alpaca_api_key: SecretStr | None = None

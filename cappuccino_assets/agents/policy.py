@@ -41,6 +41,11 @@ class Policy:
         return self._network.n_members
 
     @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self._network.device
+
+    @property
     def observation_size(self) -> int:
         """Width of the observation."""
         return self._network.n_inputs

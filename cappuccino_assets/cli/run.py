@@ -27,6 +27,9 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="Studies searched at a time.")
     ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where agents are trained.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Source of all random numbers.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,6 +47,7 @@ def run(
         "bars": str(bars.resolve()) if bars else None,
         "study": study,
         "workers": workers,
+        "device": device,
         "seed": seed,
     }
     from cappuccino_assets.cli.job import run_job

@@ -26,12 +26,12 @@ def cash(n_symbols: int) -> Actor:
     return CycleHolder(torch.zeros(n_symbols))
 
 
-def cycled_hodl(n_symbols: int) -> Actor:
+def cycled_hodl(n_symbols: int, device: torch.device | str = "cpu") -> Actor:
     """Hold all symbols at equal weight, sold at every deadline like the agent is.
 
     It needs `holding_rules`.
     """
-    return CycleHolder(torch.ones(n_symbols))
+    return CycleHolder(torch.ones(n_symbols, device=device))
 
 
 def bitcoin_only(symbols: Sequence[str]) -> Actor:

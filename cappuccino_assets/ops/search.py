@@ -57,6 +57,7 @@ def run_studies(
         plans,
         n_workers=search.settings.workers,
         layout=warehouse.layout,
+        compute=search.compute,
         on_progress=_reporter(context, f"phase{config.phase}_trials", plans),
     )
 

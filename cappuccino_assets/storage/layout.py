@@ -41,10 +41,15 @@ class WarehouseLayout:
         Raises:
             ValueError: If the name would lead out of the folder of trials.
         """
-        parts = study_name.split("/")
-        if number < 0 or any(part in ("", ".", "..") for part in parts):
-            raise ValueError(f"No folder can have the name of trial {number} of {study_name!r}.")
-        return self.trials / study_name / f"{number:05d}"
+        return _of_trial(self.trials, study_name, number)
+
+    def checkpoints(self, study_name: str, number: int) -> Path:
+        """Folder of the checkpoints of an unfinished trial.
+
+        Raises:
+            ValueError: If the name would lead out of the folder of checkpoints.
+        """
+        return _of_trial(self.root / "checkpoints", study_name, number)
 
     def study_lock(self, study_name: str) -> Path:
         """The kernel lock of the one process that runs a study."""
@@ -114,3 +119,10 @@ class WarehouseLayout:
     def phase2_comparison(self) -> Path:
         """Outcome of phase 2."""
         return self.root / "phase2_comparison.json"
+
+
+def _of_trial(folder: Path, study_name: str, number: int) -> Path:
+    parts = study_name.split("/")
+    if number < 0 or any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"No folder can have the name of trial {number} of {study_name!r}.")
+    return folder / study_name / f"{number:05d}"

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import safetensors.torch
 from safetensors import SafetensorError
@@ -83,6 +83,18 @@ class CheckpointFolder:
         """
         folders = sorted(self.path.glob("[0-9]" * _DIGITS))
         return self._read(folders[-1]) if folders else None
+
+    def write_note(self, name: str, value: Any) -> None:
+        """Keep a JSON value beside the states, until everything is removed."""
+        write_json(self.path / f"{name}.json", {"identity": dict(self.identity), "value": value})
+
+    def note(self, name: str) -> Any:
+        """Read a value; None if this training, by this code, has left none of that name."""
+        path = self.path / f"{name}.json"
+        if not path.exists():
+            return None
+        stored = read_object(path)
+        return stored["value"] if stored["identity"] == self.identity else None
 
     def remove(self) -> None:
         """Remove all checkpoints of this training and its parts, if there are any."""

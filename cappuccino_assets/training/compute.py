@@ -1,7 +1,7 @@
 """Where trainings run, as a deployment asks for it; light enough to be sent to a worker."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 
@@ -18,3 +18,6 @@ class Compute:
 
     device: DeviceChoice = "auto"
     may_move_to_cpu: bool = False
+
+
+ANYWHERE: Final = Compute()

@@ -91,7 +91,7 @@ class ResilientTraining:
         self._opened: tuple[slice, PopulationTraining] | None = None
         self.events: list[Json] = []
         first = self._within_memory(lambda: self._open(self._parts()[0]))
-        self._n_steps = first.n_steps
+        self._n_steps, self._n_done = first.n_steps, first.n_done
         if first.n_done:
             self._tell({"event": "continued", "step": first.n_done})
 
@@ -101,9 +101,9 @@ class ResilientTraining:
         return self._n_steps
 
     @property
-    def device(self) -> torch.device:
-        """Where it runs now."""
-        return self._rung.device
+    def n_done(self) -> int:
+        """Environment steps that each member has taken."""
+        return self._n_done
 
     def advance(self, until_step: int) -> None:
         """Go on until at least so many steps are done, or all are.
@@ -171,6 +171,7 @@ class ResilientTraining:
                     self._keep(part, training)
             if len(parts) > 1:
                 self._keep(part, training)
+            self._n_done = training.n_done
 
     def _keep(self, part: slice, training: PopulationTraining) -> None:
         self._folder(part).write(training.n_done, training.state_dict())

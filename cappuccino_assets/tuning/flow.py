@@ -1,5 +1,6 @@
 """A study's trials: asked in order, run anywhere, told in order."""
 
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -43,11 +44,20 @@ class StudyFlow:
     Args:
         plan: The study.
         study: The same in its storage; nobody else may run it.
+        layout: Where its trials leave their folders.
         pause_s: How long to wait for what the machine lacks, before each further try.
     """
 
-    def __init__(self, plan: StudyPlan, study: optuna.Study, *, pause_s: float = PAUSE_S):
+    def __init__(
+        self,
+        plan: StudyPlan,
+        study: optuna.Study,
+        layout: WarehouseLayout,
+        *,
+        pause_s: float = PAUSE_S,
+    ):
         self.plan = plan
+        self._layout = layout
         self.study = study
         self._pause_s = pause_s
         self._n_faults = 0
@@ -146,6 +156,9 @@ class StudyFlow:
     def _put_back_orphans(self) -> None:
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.number not in self._running:
+                untold = self._layout.trial(self.plan.study_name, trial.number)
+                if untold.exists():  # it ended, but that was never recorded
+                    shutil.rmtree(untold)
                 put_back(self.study, trial.number, reason="Its process died.")
 
     def _patiently(self, act: Callable[[], None]) -> None:
@@ -193,7 +206,7 @@ def flowing(
         WarehouseError: If another process runs this study.
     """
     with exclusive(layout.study_lock(plan.study_name), timeout_s=1):
-        flow = StudyFlow(plan, open_study(plan, storage), pause_s=pause_s)
+        flow = StudyFlow(plan, open_study(plan, storage), layout, pause_s=pause_s)
         try:
             yield flow
         finally:

@@ -1,10 +1,14 @@
 """One trial: try a configuration on every split, score it, and leave files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
+from typing import Any, Final
+
+import torch
 
 from cappuccino_assets.errors import (
     ConfigurationError,
@@ -14,9 +18,19 @@ from cappuccino_assets.errors import (
 )
 from cappuccino_assets.evaluation.cpcv import Split
 from cappuccino_assets.features.arrays import FeatureArrays
-from cappuccino_assets.storage.files import new_folder, write_json, write_parquet
+from cappuccino_assets.storage.files import (
+    canonical_json,
+    new_folder,
+    sha256_of,
+    write_json,
+    write_parquet,
+)
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.weights import write_weights
+from cappuccino_assets.training.checkpoints import CheckpointFolder
+from cappuccino_assets.training.compute import ANYWHERE, Compute
+from cappuccino_assets.training.devices import choose_device, describe_device
+from cappuccino_assets.training.resilient import Resilience
 from cappuccino_assets.tuning.code_version import code_version
 from cappuccino_assets.tuning.config import TrialConfig, trial_config
 from cappuccino_assets.tuning.distributions import Value
@@ -38,6 +52,9 @@ _STUDY_FIELDS = (
 )
 
 
+_LOOK: Final = "look"
+
+
 def run_trial(
     plan: StudyPlan,
     params: Mapping[str, Value],
@@ -46,12 +63,14 @@ def run_trial(
     layout: WarehouseLayout,
     *,
     prune: Pruner | None = None,
+    compute: Compute = ANYWHERE,
 ) -> Json:
     """Run one trial and write its folder, whole or not at all.
 
     The folder holds trial.json, returns.parquet, hyperparams.json and, in phase 2, the final fit
     with its contract. The result depends on the plan, the values, the number and the arrays alone.
-    A trial that is pruned leaves pruned.json and hyperparams.json.
+    A trial that is pruned leaves pruned.json and hyperparams.json. One that is killed leaves its
+    last checkpoint, from which the next try at it goes on.
 
     Args:
         plan: The study.
@@ -60,6 +79,7 @@ def run_trial(
         search: Feature arrays up to the hold-out.
         layout: Where the folder goes.
         prune: Judges the trial where the profile's rule says; None lets it end.
+        compute: What the training may use.
 
     Returns:
         The content of trial.json.
@@ -73,10 +93,11 @@ def run_trial(
     """
     _require_study_arrays(plan, search)
     trial = _begin(plan, params, number, search)
-    with machine_failures_named():
-        tryout = trial.tryout()
+    checkpoints = trial.checkpoints(layout)
+    with machine_failures_named(), _removed_in_the_end(checkpoints):
+        tryout = trial.tryout(compute, checkpoints)
         if prune is not None and plan.profile.pruning is not None:
-            _look(trial, tryout, plan.profile.pruning, prune, layout)
+            _look(trial, tryout, plan.profile.pruning, prune, layout, checkpoints)
         tryout.advance(tryout.n_steps)
         return _finish(trial, tryout.outcome(), layout)
 
@@ -94,11 +115,34 @@ class _Trial:
     started_at: datetime
     started: float
 
-    def tryout(self) -> Tryout:
+    def checkpoints(self, layout: WarehouseLayout) -> CheckpointFolder:
+        bars = [self.search.dataset_digest, self.search.contract.hash, self.search.n_bars]
+        identity = {
+            "config": _digest(self.config.to_json()),
+            "bars": _digest(bars),
+            "code": code_version(),
+            "torch": torch.__version__,
+        }
+        path = layout.checkpoints(self.plan.study_name, self.number)
+        return CheckpointFolder(path=path, identity=identity)
+
+    def tryout(self, compute: Compute, checkpoints: CheckpointFolder) -> Tryout:
         n_members = len(self.splits) + (self.plan.phase == 2)  # the final fit
         seeds = self.plan.member_seeds(self.number, n_members)
+        resilience = Resilience(
+            checkpoints=checkpoints,
+            every=self.plan.profile.checkpoint_steps,
+            may_move_to_cpu=compute.may_move_to_cpu,
+        )
         try:
-            return Tryout(self.config, self.search, self.splits, seeds=seeds)
+            return Tryout(
+                self.config,
+                self.search,
+                self.splits,
+                seeds=seeds,
+                device=choose_device(compute.device),
+                resilience=resilience,
+            )
         except ConstantColumnError as error:  # constant over a split's training rows only
             raise TrialFailedError(f"{type(error).__name__}: {error}") from error
 
@@ -115,12 +159,18 @@ class _Trial:
             "params": self.params,
             "n_steps": outcome.population.n_steps,
             "code_version": code_version(),
+            "compute": describe_device(outcome.population.policy.device),
+            "events": outcome.events,
             "started_at": self.started_at.isoformat(),
             "completed_at": datetime.now(UTC).isoformat(),
             "duration_s": perf_counter() - self.started,
             "training_s": outcome.training_s,
             "evaluation_s": outcome.evaluation_s,
         }
+
+
+def _digest(value: Any) -> str:
+    return sha256_of(canonical_json(value).encode())
 
 
 def _begin(
@@ -141,16 +191,36 @@ def _begin(
     )
 
 
+@contextmanager
+def _removed_in_the_end(checkpoints: CheckpointFolder) -> Iterator[None]:
+    """Remove checkpoints when the trial is settled; a fault of the machine settles nothing."""
+    try:
+        yield
+    except (TrialFailedError, TrialPrunedError):
+        checkpoints.remove()
+        raise
+    checkpoints.remove()
+
+
 def _look(
-    trial: _Trial, tryout: Tryout, rule: PruningRule, prune: Pruner, layout: WarehouseLayout
+    trial: _Trial,
+    tryout: Tryout,
+    rule: PruningRule,
+    prune: Pruner,
+    layout: WarehouseLayout,
+    checkpoints: CheckpointFolder,
 ) -> None:
-    tryout.advance(rule.step_of(tryout.n_steps))
-    if tryout.n_done == tryout.n_steps:  # a single rollout: nothing is left to be saved
-        return
-    outcome = tryout.outcome()
-    judged = trial.judged(outcome)
-    reason = prune([split.excess_sharpe for split in judged])
+    values = checkpoints.note(_LOOK)  # of an earlier try, which may have gone on since
+    if values is None:
+        tryout.advance(rule.step_of(tryout.n_steps))
+        if tryout.n_done == tryout.n_steps:  # a single rollout: nothing is left to be saved
+            return
+        values = [split.excess_sharpe for split in trial.judged(tryout.outcome())]
+        checkpoints.write_note(_LOOK, values)
+    reason = prune(values)
     if reason is not None:
+        outcome = tryout.outcome()
+        judged = trial.judged(outcome)
         _leave_pruned(trial, outcome, judged, layout, reason=reason, n_planned=tryout.n_steps)
         raise TrialPrunedError(f"After {tryout.n_done} of {tryout.n_steps} steps: {reason}")
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
+import torch
 
 from cappuccino_assets.agents.policy import Policy
 from cappuccino_assets.envs.market import MarketTensors
@@ -16,8 +18,10 @@ from cappuccino_assets.evaluation.cpcv import Split
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.blocks import Block, segment_blocks
 from cappuccino_assets.features.scaling import Scaler, fit_scaler
+from cappuccino_assets.training.resilient import Resilience, ResilientTraining
 from cappuccino_assets.training.trainer import MemberPlan, PopulationTraining, TrainedPopulation
 from cappuccino_assets.tuning.config import TrialConfig
+from cappuccino_assets.types import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,6 +35,7 @@ class Outcome:
         holders: Results, on every test block, of equal weights sold at each deadline.
         training_s: Seconds of training, until that step.
         evaluation_s: Seconds of backtesting, those of earlier outcomes included.
+        events: What happened to the training besides: see `ResilientTraining.events`.
     """
 
     population: TrainedPopulation
@@ -39,6 +44,7 @@ class Outcome:
     holders: list[BlockResult]
     training_s: float
     evaluation_s: float
+    events: list[Json]
 
 
 class Tryout:
@@ -52,6 +58,8 @@ class Tryout:
         splits: The cross-validation.
         seeds: One per policy. One more than there are splits adds the final fit, a policy that is
             trained on all rows and tested on none.
+        device: Where they are trained and tested.
+        resilience: What a training may do to come to its end; None lets it fail.
 
     Attributes:
         scalers: What each policy's market columns are standardised by.
@@ -64,15 +72,17 @@ class Tryout:
         splits: Sequence[Split],
         *,
         seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+        resilience: Resilience | None = None,
     ):
         self._config, self._search, self._splits = config, search, splits
         self._training_s = self._evaluation_s = 0.0
         members = _members(search, splits, seeds)
         self.scalers = [member.scaler for member in members]
         started = perf_counter()
-        self._training = PopulationTraining(
+        build = partial(
+            PopulationTraining,
             search,
-            members,
             agent=config.agent,
             rules=config.rules,
             reward=config.reward,
@@ -80,6 +90,17 @@ class Tryout:
             norm_tech_exp=config.norm_tech_exp,
             break_step=config.break_step,
         )
+        self._training: PopulationTraining | ResilientTraining
+        if resilience is None:
+            self._training = build(members, device=device)
+        else:
+            self._training = ResilientTraining(
+                build,
+                members,
+                batch_size=config.agent.batch_size,
+                device=torch.device(device),
+                resilience=resilience,
+            )
         self._training_s += perf_counter() - started
 
     @property
@@ -125,7 +146,12 @@ class Tryout:
             holders=holders,
             training_s=self._training_s,
             evaluation_s=self._evaluation_s,
+            events=self._events,
         )
+
+    @property
+    def _events(self) -> list[Json]:
+        return self._training.events if isinstance(self._training, ResilientTraining) else []
 
 
 def train_and_test(
@@ -161,7 +187,7 @@ def backtest_splits(
         Results of each split, one per test block; last those of equal weights that are sold at each
         deadline, on every test block.
     """
-    market = MarketTensors.from_arrays(search)
+    market = MarketTensors.from_arrays(search, policy.device)
     observe = ObservationBuilder(
         market,
         lookback=config.lookback,
@@ -174,7 +200,7 @@ def backtest_splits(
     all_blocks = sorted({block for split in splits for block in split.test_blocks})
     return backtest(
         search,
-        SideBySide([agents, cycled_hodl(len(search.symbols))]),
+        SideBySide([agents, cycled_hodl(len(search.symbols), policy.device)]),
         market=market,
         rules=[config.rules] * len(splits) + [holding_rules(config.rules)],
         blocks=[*(split.test_blocks for split in splits), all_blocks],

@@ -27,6 +27,8 @@ class Profile:
         n_test_groups: Groups that each of its splits tests.
         embargo_days: Left out of the training after each test group, besides what is purged.
         pruning: When a trial is stopped before its end; None lets every trial end.
+        checkpoint_steps: Environment steps between two checkpoints of a training; None for none,
+            where training anew is quicker than what it would cost.
         n_asked_ahead: Trials of a study that may run at the same time: each is asked when all
             others before it are known, so it is part of what a seed reproduces.
     """
@@ -41,6 +43,7 @@ class Profile:
     n_test_groups: int = 2
     embargo_days: int = 1
     pruning: PruningRule | None = None
+    checkpoint_steps: int | None = None
     n_asked_ahead: int = 4
 
     def __post_init__(self) -> None:
@@ -80,6 +83,7 @@ FULL: Final = Profile(
     combinations=tuple(product(Timeframe, Interval)),
     n_phase1_trials=20,
     n_phase2_trials=200,
+    checkpoint_steps=16_384,
     pruning=PruningRule(fraction=0.25, p_threshold=0.1, n_startup_trials=5),  # docs/pruning.md
 )
 _PROFILES: Final = {profile.name: profile for profile in (MINI, FULL)}

@@ -13,6 +13,7 @@ from typing import Final
 from cappuccino_assets.errors import CappuccinoError
 from cappuccino_assets.features.arrays import FeatureArrays, load_arrays
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.training.compute import ANYWHERE, Compute
 from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner
@@ -32,12 +33,13 @@ class Failed:
     reason: str
 
 
-def work(connection: Connection, layout: WarehouseLayout, parent: int) -> None:
+def work(connection: Connection, layout: WarehouseLayout, compute: Compute, parent: int) -> None:
     """Run the trials that the parent sends, until it sends None.
 
     Args:
         connection: Brings `Task`s; takes a `Result` for each, or `Failed`.
         layout: Where trials are kept.
+        compute: What trainings may use.
         parent: Process without which there is nothing to do.
     """
     _die_with(parent)
@@ -48,7 +50,7 @@ def work(connection: Connection, layout: WarehouseLayout, parent: int) -> None:
     torch.set_num_threads(1)
     try:
         while (task := connection.recv()) is not None:
-            connection.send(perform(task, objective_of(task.plan, layout)))
+            connection.send(perform(task, objective_of(task.plan, layout, compute)))
     except CappuccinoError as error:
         connection.send(Failed(reason=str(error)))
     except (KeyboardInterrupt, EOFError):
@@ -58,14 +60,17 @@ def work(connection: Connection, layout: WarehouseLayout, parent: int) -> None:
         raise
 
 
-def objective_of(plan: StudyPlan, layout: WarehouseLayout) -> Objective:
+def objective_of(
+    plan: StudyPlan, layout: WarehouseLayout, compute: Compute = ANYWHERE
+) -> Objective:
     """Train and test trials of a study in this process."""
     from cappuccino_assets.tuning.objective import run_trial  # loads torch
 
     search = plan.search_arrays(_arrays(plan.arrays))
 
     def objective(params: dict[str, Value], number: int, prune: Pruner | None) -> float:
-        return float(run_trial(plan, params, number, search, layout, prune=prune)["score"])
+        record = run_trial(plan, params, number, search, layout, prune=prune, compute=compute)
+        return float(record["score"])
 
     return objective
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from cappuccino_assets.errors import WorkerError
 from cappuccino_assets.features.arrays import load_arrays
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.training.compute import ANYWHERE, Compute
 from cappuccino_assets.tuning.flow import StudyFlow, flowing
 from cappuccino_assets.tuning.plans import StudyPlan, require_enough_history
 from cappuccino_assets.tuning.studies import StudyState, open_study, state_of, study_storage
@@ -51,6 +52,7 @@ def run_studies(
     n_workers: int,
     layout: WarehouseLayout,
     on_progress: Callable[[Progress], None],
+    compute: Compute = ANYWHERE,
 ) -> None:
     """Top every study up to its target, in worker processes even when there is only one.
 
@@ -64,14 +66,20 @@ def run_studies(
         n_workers: Processes; each uses one thread.
         layout: Where studies and trials are kept.
         on_progress: Told of every study at the start, and after each of its trials.
+        compute: What trainings may use.
 
     Raises:
+        ConfigurationError: If a GPU is asked for that is not there.
         HistoryTooShortError: If the bars of a study do not suffice.
         CampaignMismatchError: If a study exists and is about something else.
         WorkerError: If a worker fails or dies; the others are stopped.
     """
     if n_workers < 1:
         raise ValueError(f"Studies need at least one worker, but got {n_workers=}.")
+    if compute.device == "cuda":
+        from cappuccino_assets.training.devices import choose_device  # loads torch
+
+        choose_device(compute.device)
     for plan in plans:
         require_enough_history(plan, load_arrays(plan.arrays))
     with study_storage(layout.studies) as storage, ExitStack() as stack:
@@ -82,7 +90,7 @@ def run_studies(
         missing = [p for p, s in zip(plans, states, strict=True) if s.n_done < p.n_trials]
         flows = (stack.enter_context(flowing(plan, layout, storage)) for plan in missing)
         n_left = sum(p.n_trials - s.n_done for p, s in zip(plans, states, strict=True))
-        with _workers(max(0, min(n_workers, n_left)), layout) as connections:
+        with _workers(max(0, min(n_workers, n_left)), layout, compute) as connections:
             for flow in _distribute(flows, connections):
                 on_progress(meter.progress(state_of(flow.study)))
 
@@ -161,7 +169,9 @@ def _received(connection: Any, study_name: str) -> Result:
 
 
 @contextmanager
-def _workers(n_workers: int, layout: WarehouseLayout) -> Iterator[list[Connection]]:
+def _workers(
+    n_workers: int, layout: WarehouseLayout, compute: Compute
+) -> Iterator[list[Connection]]:
     """Start worker processes, and see every one of them end."""
     context = get_context("spawn")  # a fork would inherit torch's threads and open databases
     connections: list[Connection] = []
@@ -169,7 +179,7 @@ def _workers(n_workers: int, layout: WarehouseLayout) -> Iterator[list[Connectio
     try:
         for _ in range(n_workers):
             ours, theirs = context.Pipe()
-            process = context.Process(target=work, args=(theirs, layout, os.getpid()))
+            process = context.Process(target=work, args=(theirs, layout, compute, os.getpid()))
             process.start()
             theirs.close()
             connections.append(ours)

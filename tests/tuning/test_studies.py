@@ -82,7 +82,7 @@ def test_a_study_that_is_interrupted_goes_on_as_if_it_had_not_been(tmp_path: Pat
         layout = WarehouseLayout(root=tmp_path / name)
         for stop in stops:
             with study_storage(layout.studies) as storage:
-                flow = StudyFlow(plan_of(16), open_study(plan_of(16), storage), pause_s=0)
+                flow = StudyFlow(plan_of(16), open_study(plan_of(16), storage), layout, pause_s=0)
                 while n_done(flow.study) < stop and (task := flow.take()) is not None:
                     flow.finish(task.number, perform(task, slope))
         with study_storage(layout.studies) as storage:
@@ -96,7 +96,7 @@ def test_neither_the_number_of_workers_nor_their_speed_changes_a_trial(tmp_path:
         """Hold several trials at once, and finish the last one first."""
         layout = WarehouseLayout(root=tmp_path / name)
         with study_storage(layout.studies) as storage:
-            flow = StudyFlow(plan_of(16), open_study(plan_of(16), storage))
+            flow = StudyFlow(plan_of(16), open_study(plan_of(16), storage), layout)
             while held := [task for _ in range(n_at_once) if (task := flow.take())]:
                 for task in reversed(held):
                     flow.finish(task.number, perform(task, slope))
@@ -109,7 +109,7 @@ def test_a_trial_is_asked_when_all_but_the_last_few_are_known(
     layout: WarehouseLayout, storage: RDBStorage
 ) -> None:
     plan = plan_of(9)
-    flow = StudyFlow(plan, open_study(plan, storage))
+    flow = StudyFlow(plan, open_study(plan, storage), layout)
     n_ahead = plan.profile.n_asked_ahead
     tasks = [task for _ in range(9) if (task := flow.take())]
     assert [task.number for task in tasks] == list(range(n_ahead))
@@ -212,7 +212,7 @@ def test_a_trial_that_is_given_up_again_and_again_fails(
 ) -> None:
     plan = plan_of(1)
     for _ in range(4):
-        flow = StudyFlow(plan, open_study(plan, storage))
+        flow = StudyFlow(plan, open_study(plan, storage), layout)
         task = flow.take()
         assert task is not None
         assert task.number == 0

@@ -1,0 +1,163 @@
+"""What is killed in the middle of a trial ends like what was not."""
+
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+import torch
+
+from cappuccino_assets.errors import ConfigurationError, TrialFailedError, WorkerError
+from cappuccino_assets.features.arrays import save_arrays
+from cappuccino_assets.storage.files import read_json
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.training.compute import Compute
+from cappuccino_assets.tuning.flow import flowing
+from cappuccino_assets.tuning.objective import run_trial
+from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.pruning import PruningRule
+from cappuccino_assets.tuning.spaces import Constant, Consumer
+from cappuccino_assets.tuning.studies import study_storage
+from cappuccino_assets.tuning.tasks import perform
+from cappuccino_assets.tuning.worker import objective_of
+from cappuccino_assets.tuning.workers import Progress, run_studies
+from tests.tuning.small import PPO, SMALL, small_arrays, small_plan
+
+STEPS = 4096
+CHECKPOINT_STEPS = 512
+LOOK = PruningRule(fraction=0.25, p_threshold=0.05, n_startup_trials=1)
+
+
+def plan_of(layout: WarehouseLayout, *, pruning: PruningRule | None = None) -> StudyPlan:
+    """A study of two trials of 16 rollouts, with a checkpoint after every other one."""
+    arrays = small_arrays(drift=0.005)
+    profile = replace(SMALL, checkpoint_steps=CHECKPOINT_STEPS, pruning=pruning)
+    plan = small_plan(arrays, profile=profile)
+    long = (
+        Constant(name="break_step", value=STEPS, consumer=Consumer.TRIAL),
+        Constant(name="target_step", value=256, consumer=Consumer.AGENT),
+    )
+    space = replace(plan.space, constants=long)
+    return replace(plan, space=space, arrays=save_arrays(layout.features, arrays))
+
+
+def searched(plan: StudyPlan, layout: WarehouseLayout) -> list[tuple[int, float]]:
+    def ignore(progress: Progress) -> None:
+        pass
+
+    run_studies([plan], n_workers=1, layout=layout, on_progress=ignore)
+    folders = sorted(layout.trial(plan.study_name, 0).parent.glob("0*"))
+    records = [read_json(folder / "trial.json") for folder in folders]
+    return [(record["number"], record["score"]) for record in records]
+
+
+def checkpoints_of(plan: StudyPlan, layout: WarehouseLayout) -> list[Path]:
+    return list(layout.checkpoints(plan.study_name, 0).parent.rglob("0*/checkpoint.json"))
+
+
+def kill_workers() -> None:
+    for task in Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("pruning", [None, LOOK])
+def test_a_study_whose_worker_is_killed_in_a_trial_ends_with_the_same_scores(
+    tmp_path: Path, pruning: PruningRule | None
+) -> None:
+    through, killed = (WarehouseLayout(root=tmp_path / name) for name in ("through", "killed"))
+    plan = plan_of(killed, pruning=pruning)
+    ended = Event()
+
+    def kill_after_a_checkpoint() -> None:
+        while not (checkpoints_of(plan, killed) or ended.wait(0.01)):
+            pass
+        kill_workers()
+
+    watcher = Thread(target=kill_after_a_checkpoint)
+    watcher.start()
+    try:
+        with pytest.raises(WorkerError, match="died"):
+            searched(plan, killed)
+    finally:
+        ended.set()
+        watcher.join()
+    scores = searched(plan, killed)
+
+    events = read_json(killed.trial(plan.study_name, 0) / "trial.json")["events"]
+    assert [event["event"] for event in events] == ["continued"]
+    assert events[0]["step"] >= CHECKPOINT_STEPS
+    assert scores == searched(plan_of(through, pruning=pruning), through)
+    assert not checkpoints_of(plan, killed)  # nothing is left behind
+
+
+class Killed(BaseException):
+    """Ends a trial like a signal would."""
+
+
+def test_a_trial_that_was_looked_at_is_not_looked_at_again_later(tmp_path: Path) -> None:
+    layout = WarehouseLayout(root=tmp_path)
+    plan = plan_of(layout, pruning=LOOK)
+    search = plan.search_arrays(small_arrays(drift=0.005))
+    looks: list[list[float]] = []
+
+    def look(values: Sequence[float]) -> str | None:
+        looks.append(list(values))
+        return None
+
+    def die(values: Sequence[float]) -> str | None:
+        looks.append(list(values))
+        raise Killed
+
+    with pytest.raises(Killed):
+        run_trial(plan, PPO, 0, search, layout, prune=die)
+    run_trial(plan, PPO, 0, search, layout, prune=look)
+
+    assert len(looks) == 2
+    assert looks[0] == looks[1]
+
+
+def test_a_trial_that_is_settled_leaves_no_checkpoint(tmp_path: Path) -> None:
+    layout = WarehouseLayout(root=tmp_path)
+    plan = plan_of(layout)
+    search = plan.search_arrays(small_arrays(drift=0.005))
+    diverging = PPO | {"learning_rate": 1e30}
+
+    with pytest.raises(TrialFailedError, match="diverged"):
+        run_trial(plan, diverging, 0, search, layout)
+
+    assert not checkpoints_of(plan, layout)
+
+
+def test_a_trial_that_ended_untold_is_run_again_as_if_it_had_not(tmp_path: Path) -> None:
+    layout = WarehouseLayout(root=tmp_path)
+    plan = plan_of(layout)
+    objective = objective_of(plan, layout)
+    with study_storage(layout.studies) as storage:
+        with flowing(plan, layout, storage) as flow:
+            task = flow.take()
+            assert task is not None
+            first = perform(task, objective)  # its folder is there, but nobody hears of it
+        with flowing(plan, layout, storage) as flow:
+            again = flow.take()
+            assert again is not None
+            assert (again.number, again.params) == (task.number, task.params)
+            assert perform(again, objective) == first
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused_before_a_worker_starts(tmp_path: Path) -> None:
+    layout = WarehouseLayout(root=tmp_path)
+    with pytest.raises(ConfigurationError, match="finds no GPU"):
+        run_studies(
+            [plan_of(layout)],
+            n_workers=1,
+            layout=layout,
+            on_progress=lambda progress: None,
+            compute=Compute(device="cuda"),
+        )
+    assert not layout.studies.exists()
