@@ -104,6 +104,7 @@ def _judgement(task: Task, values: Sequence[float]) -> str | None:
     rule = task.plan.profile.pruning
     if rule is None:
         raise ValueError(f"{task.plan.study_name} prunes nothing.")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # nobody wants to hear of this study
     study = optuna.create_study(direction="maximize", pruner=pruner_of(rule))
     for rival in task.rivals:
         looks = dict(enumerate(rival.looks))

@@ -27,6 +27,7 @@ from cappuccino_assets.tuning.studies import (
     open_study,
     study_storage,
 )
+from cappuccino_assets.tuning.tasks import Outcome, Rival, Task, perform
 from cappuccino_assets.tuning.worker import objective_of
 from cappuccino_assets.types import Json
 from tests.tuning.small import DDQN_PHASE2, PPO, PPO_PHASE2, SMALL, small_arrays, small_plan
@@ -364,3 +365,20 @@ def test_a_real_study_with_pruned_trials_fills_the_warehouse(tmp_path: Path) -> 
     last = [record for record in records if record["state"] == "COMPLETE"][-1]
     alone = again(params=last["params"], number=last["number"], layout=elsewhere)
     assert alone["score"] == last["value"]
+
+
+def test_to_look_at_a_trial_writes_nothing_on_the_screen(
+    search: FeatureArrays, capfd: pytest.CaptureFixture[str]
+) -> None:
+    optuna.logging.set_verbosity(optuna.logging.INFO)  # as in a new process
+    rivals = (Rival(value=0.1, looks=(0.0,) * 6), Rival(value=0.5, looks=tuple(BEST)))
+    task = Task(plan=plan_of(search), number=2, params={}, rivals=rivals)
+
+    def objective(params: dict[str, Value], number: int, prune: Pruner | None) -> float:
+        raise TrialPrunedError(str(prune and prune(WORSE)))
+
+    result = perform(task, objective)
+
+    assert result.outcome is Outcome.PRUNED
+    assert result.looks == tuple(WORSE)
+    assert capfd.readouterr() == ("", "")
