@@ -9,10 +9,10 @@ import polars as pl
 from cappuccino_assets.market.bars import Bars
 from cappuccino_assets.types import BoolArray, FloatArray
 
-# A gap that is open at the cut ends when it did: whether its rows count is no one's knowledge yet.
-GAPS_KEPT: Final = timedelta(hours=12)
 _LOST_SHARE: Final = 0.02
 _IDLE_SHARE: Final = 0.02
+_OUTAGE_SHARE: Final = 0.5  # of the symbols, from the cut on
+_OUTAGE_HOURS: Final = (4, 16)
 _LONG_GAP: Final = timedelta(hours=40)
 
 
@@ -26,7 +26,8 @@ def with_other_future(bars: Bars, time: datetime, *, seed: int) -> Bars:
     """Replace every bar that opens at a time or later by another valid one.
 
     Prices jump and wander elsewhere, volumes have nothing to do with the real ones, some bars are
-    lost and some are idle. The first and the last time stay, and for `GAPS_KEPT` so do the gaps.
+    lost and some idle, and some symbols lose their first hours. The last time stays. A gap that is
+    open at the cut ends when it did, for only its end tells whether its rows count.
 
     Args:
         bars: The history.
@@ -34,7 +35,7 @@ def with_other_future(bars: Bars, time: datetime, *, seed: int) -> Bars:
         seed: Of the other future.
     """
     rng = np.random.default_rng(seed)
-    frames = [_other(part, time, bars.end, rng) for part in _by_symbol(bars)]
+    frames = [_other(bars, part, time, rng) for part in _by_symbol(bars)]
     return Bars(frame=pl.concat(frames), interval=bars.interval, symbols=bars.symbols)
 
 
@@ -66,19 +67,34 @@ def _by_symbol(bars: Bars) -> list[pl.DataFrame]:
 
 
 def _other(
-    part: pl.DataFrame, time: datetime, end: datetime, rng: np.random.Generator
+    bars: Bars, part: pl.DataFrame, time: datetime, rng: np.random.Generator
 ) -> pl.DataFrame:
     past, future = part.filter(pl.col("timestamp") < time), part.filter(pl.col("timestamp") >= time)
     if future.is_empty():
         return part
-    soon = (future["timestamp"] < time + GAPS_KEPT).to_numpy()
-    idle = np.where(soon, future["volume"].to_numpy() == 0, rng.random(len(soon)) < _IDLE_SHARE)
+    observed = (future["volume"] > 0).to_numpy()
+    idle = rng.random(len(observed)) < _IDLE_SHARE
+    lost = (rng.random(len(observed)) < _LOST_SHARE) | _outage(future["timestamp"], time, rng)
+    if _ends_in_gap(bars, past, time):
+        in_gap = np.cumsum(observed) <= 1  # up to the bar that ends it
+        idle, lost = np.where(in_gap, ~observed, idle), lost & ~in_gap
     last_close = future["open"][0] if past.is_empty() else past["close"][-1]
-    values = _walk(len(soon), last_close, idle, rng)
+    values = _walk(len(idle), last_close, idle, rng)
     changed = future.with_columns(pl.Series(name, value) for name, value in values.items())
-    kept = soon | (rng.random(len(soon)) >= _LOST_SHARE)
-    is_last = (future["timestamp"] == end).to_numpy()
-    return pl.concat([past, changed.filter(pl.Series(kept | is_last))])
+    is_last = (future["timestamp"] == bars.end).to_numpy()
+    return pl.concat([past, changed.filter(pl.Series(~lost | is_last))])
+
+
+def _outage(times: pl.Series, cut: datetime, rng: np.random.Generator) -> BoolArray:
+    hours = rng.uniform(*_OUTAGE_HOURS) if rng.random() < _OUTAGE_SHARE else 0.0
+    return (times < cut + timedelta(hours=hours)).to_numpy()
+
+
+def _ends_in_gap(bars: Bars, past: pl.DataFrame, cut: datetime) -> bool:
+    """Whether the bar right before the cut is missing or idle."""
+    before = cut - timedelta(seconds=bars.interval.seconds)
+    last = past.tail(1)
+    return last.is_empty() or last["timestamp"][0] < before or last["volume"][0] == 0
 
 
 def _walk(

@@ -14,10 +14,10 @@ from cappuccino_assets.proofs.findings import Check, Proof
 from cappuccino_assets.proofs.futures import until, with_other_future
 from cappuccino_assets.proofs.history import History
 from cappuccino_assets.proofs.pipeline import Pipeline
-from cappuccino_assets.proofs.records import compare
+from cappuccino_assets.proofs.records import compare, first_unclosed
 from cappuccino_assets.proofs.settings import Part, ProofSettings, study_plan
 from cappuccino_assets.proofs.stages import Stage, all_stages
-from cappuccino_assets.proofs.timing import timing_checks
+from cappuccino_assets.proofs.timing import orders_check, timing_checks
 
 _TOO_SHORT = (HistoryTooShortError, ConstantColumnError)  # for anything to be compared
 
@@ -63,7 +63,7 @@ def prove_causal(
         *_compared("other future", whole, futures, cuts, stages),
     ]
     if Part.TIMING in settings.parts:
-        checks += timing_checks(seen)
+        checks += [*timing_checks(seen), orders_check(seen, cuts)]
     if Part.SPLITS in settings.parts:
         checks += split_checks(seen.for_search())
     if Part.HOLDOUT in settings.parts:
@@ -94,9 +94,12 @@ def _compared(
 
 def _with_cut(check: Check, stage: Stage, whole: History, other: History, cut: int) -> Check:
     try:
-        n_rows, first = compare(stage.record(whole, cut), stage.record(other, cut), cut=cut)
+        expected, found = stage.record(whole, cut), stage.record(other, cut)
     except _TOO_SHORT:
         return check
+    n_rows, first = compare(expected, found, cut=cut)
+    if stage.of_closed_bars and other.known_until <= cut:
+        first = first or first_unclosed(found, cut=cut)
     return Check(
         name=check.name,
         n_cuts=check.n_cuts + 1,

@@ -101,13 +101,13 @@ class Difference:
         }
 
 
-def compare(whole: Record, other: Record, *, cut: int) -> tuple[int, Difference | None]:
+def compare(whole: Record, other: Record, *, cut: int | None) -> tuple[int, Difference | None]:
     """Compare bit for bit what is known at a time.
 
     Args:
         whole: What the whole history leads to.
         other: What it leads to without, or with another, future.
-        cut: UTC epoch seconds; rows that are known by then are compared.
+        cut: UTC epoch seconds; rows that are known by then are compared, all of them where None.
 
     Returns:
         Number of rows compared, and the first difference.
@@ -117,13 +117,14 @@ def compare(whole: Record, other: Record, *, cut: int) -> tuple[int, Difference 
     """
     if whole.columns != other.columns:
         raise ValueError(f"Columns differ: {whole.columns} and {other.columns}.")
-    known, found = (each.rows(each.known_at <= cut) for each in (whole, other))
+    until = NEVER - 1 if cut is None else cut
+    known, found = (each.rows(each.known_at <= until) for each in (whole, other))
     times, in_known, in_found = np.intersect1d(
         known.time, found.time, assume_unique=True, return_indices=True
     )
     differs = _bits(known.values[in_known]) != _bits(found.values[in_found])
     rows = np.flatnonzero(differs.any(axis=1))
-    absent = _first_absent(whole, known, found, cut)
+    absent = _first_absent(whole, known, found, cut, until)
     if absent is not None and (not rows.size or absent[0] < times[rows[0]]):
         return len(times), absent[1]
     if not rows.size:
@@ -138,6 +139,21 @@ def compare(whole: Record, other: Record, *, cut: int) -> tuple[int, Difference 
         expected=float(known.values[in_known[row], column]),
         found=float(found.values[in_found[row], column]),
     )
+
+
+def first_unclosed(record: Record, *, cut: int) -> Difference | None:
+    """Find a row of a bar that has not closed when the history ends.
+
+    Args:
+        record: What a history leads to that ends at the cut.
+        cut: UTC epoch seconds.
+    """
+    late = np.flatnonzero(record.known_at > cut)
+    if not late.size:
+        return None
+    row = int(late[0])
+    time = int(record.time[row])
+    return difference(_ROW, row=row, time=time, cut=cut, expected="absent", found="present")
 
 
 def difference(
@@ -178,12 +194,12 @@ def joined_values(parts: Sequence[npt.NDArray[Any]]) -> FloatArray:
 
 
 def _first_absent(
-    whole: Record, known: Record, found: Record, cut: int
+    whole: Record, known: Record, found: Record, cut: int | None, until: int
 ) -> tuple[int, Difference] | None:
     """Find the first settled row that only one of them has."""
     candidates = []
     for has, lacks, words in ((known, found, ("present", "absent")), (found, known, None)):
-        only = ~np.isin(has.time, lacks.time, assume_unique=True) & (has.settled_at <= cut)
+        only = ~np.isin(has.time, lacks.time, assume_unique=True) & (has.settled_at <= until)
         if only.any():
             time = int(has.time[only][0])
             expected, seen = words or ("absent", "present")

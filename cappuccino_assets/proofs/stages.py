@@ -33,11 +33,14 @@ class Stage:
         name: Of its checks.
         part: Of the proof.
         record: Takes a history and the cut, in UTC epoch seconds.
+        of_closed_bars: Whether every row is known with its own bar, so that a history that ends
+            may hold no row of a later one.
     """
 
     name: str
     part: Part
     record: Recorder
+    of_closed_bars: bool = True
 
 
 def all_stages(settings: ProofSettings) -> list[Stage]:
@@ -58,7 +61,12 @@ def all_stages(settings: ProofSettings) -> list[Stage]:
         Stage(name="grid", part=Part.GRID, record=lambda history, _: grid_record(history)),
         Stage(name="segments", part=Part.GRID, record=lambda history, _: segments_record(history)),
         *features,
-        Stage(name="decisions", part=Part.FEATURES, record=_compact(decisions_record)),
+        Stage(
+            name="decisions",
+            part=Part.FEATURES,
+            record=_compact(decisions_record),
+            of_closed_bars=False,
+        ),
         Stage(name="scaler", part=Part.SCALERS, record=_scaler),
         *observations,
         Stage(name="training", part=Part.TRAINING, record=_compact(training_record)),

@@ -1,6 +1,7 @@
 """At which bar's prices orders are filled and positions marked, read off the books."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,11 +10,19 @@ from torch import Tensor
 
 from cappuccino_assets.envs.reward import RewardConfig
 from cappuccino_assets.features.blocks import Block
+from cappuccino_assets.proofs.cuts import Cut
 from cappuccino_assets.proofs.findings import Check
 from cappuccino_assets.proofs.history import Seen
-from cappuccino_assets.proofs.records import Difference, difference
+from cappuccino_assets.proofs.records import Difference, compare, difference
 from cappuccino_assets.proofs.settings import plain_rules
-from cappuccino_assets.proofs.trades import episodes, seeded_actions, trade
+from cappuccino_assets.proofs.trades import (
+    AskedActor,
+    episodes,
+    evaluated,
+    orders_record,
+    seeded_actions,
+    trade,
+)
 from cappuccino_assets.types import FloatArray, IntArray
 
 _TOLERANCE: Final = 1e-9  # of rounding, relative
@@ -57,6 +66,7 @@ def timing_checks(seen: Seen) -> Iterator[Check]:
         tolerance=_TOLERANCE,
     )
     yield _rewards_check(seen, blocks, rows, values, before)
+    yield _asked_check(seen)
 
 
 def _rewards_check(
@@ -76,6 +86,51 @@ def _rewards_check(
         expected=paid[later],
         found=values[later, _REWARD],
         tolerance=_REWARD_TOLERANCE,
+    )
+
+
+def orders_check(seen: Seen, cuts: Sequence[Cut]) -> Check:
+    """Check that orders know nothing of the bar that fills them but its open.
+
+    What is sold at a cycle's end, at a close, is left out: it is compared with other futures.
+    """
+    whole, n_cuts, n_rows = orders_record(seen), 0, 0
+    first: Difference | None = None
+    for cut in cuts:
+        row = int(np.searchsorted(seen.known_at, cut.time, side="right")) - 1
+        other = orders_record(_with_other_closes(seen, row, seed=cut.time))
+        n, first = compare(whole, other, cut=int(seen.known_at[row]))
+        n_cuts, n_rows = n_cuts + 1, n_rows + n
+        if first is not None:
+            break
+    name = "orders: know the open of the next bar only"
+    return Check(name=name, n_cuts=n_cuts, n_rows=n_rows, difference=first)
+
+
+def _with_other_closes(seen: Seen, row: int, *, seed: int) -> Seen:
+    """Change all prices after a row, but the open that follows it."""
+    rng = np.random.default_rng(seed)
+    factor = np.exp(rng.choice([-0.3, 0.3], seen.arrays.close[row + 1 :].shape))
+    open_, close = seen.arrays.open.copy(), seen.arrays.close.copy()
+    close[row + 1 :] *= factor
+    open_[row + 2 :] *= factor[1:]
+    return replace(seen, arrays=replace(seen.arrays, open=open_, close=close))
+
+
+def _asked_check(seen: Seen) -> Check:
+    """Check that an evaluation asks at each row for what is traded in the next bar."""
+    actor = AskedActor(len(seen.arrays.symbols))
+    results = evaluated(seen, actor)
+    asked = np.concatenate([actor.rows(e)[: result.n_bars] for e, result in enumerate(results)])
+    traded = np.concatenate([result.open_time for result in results])
+    return _check(
+        "evaluation: asks at the bar before",
+        "row asked about",
+        seen,
+        np.searchsorted(seen.arrays.open_time, traded),
+        expected=(np.searchsorted(seen.arrays.open_time, traded) - 1).astype(np.float64),
+        found=asked.astype(np.float64),
+        tolerance=0.0,
     )
 
 

@@ -1,6 +1,7 @@
 """What seeded trades come to in training and in evaluation, as records."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor
 from cappuccino_assets.envs.market import MarketTensors
 from cappuccino_assets.envs.reward import RewardConfig
 from cappuccino_assets.errors import HistoryTooShortError
+from cappuccino_assets.evaluation.actors import Actor
+from cappuccino_assets.evaluation.backtest import BlockResult
 from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.blocks import Block, segment_blocks
 from cappuccino_assets.proofs.history import Seen
@@ -17,7 +20,8 @@ from cappuccino_assets.proofs.settings import REWARD, full_rules
 from cappuccino_assets.proofs.sights import sees_whole_lookback
 from cappuccino_assets.types import FloatArray, IntArray
 
-_EVALUATED_CYCLES = 2.5  # of a block: the last cycle is cut short
+_EVALUATED_CYCLES: Final = 2.5  # of a block: the last cycle is cut short
+_ORDERED: Final = ("traded_usd", "cash", "fees")
 
 
 class TableActor:
@@ -38,6 +42,32 @@ class TableActor:
     def act(self, bar: Tensor, account: Tensor) -> Tensor:
         """Look the row up."""
         return self._actions[bar]
+
+
+class AskedActor:
+    """Does nothing, and keeps the rows that it is asked about.
+
+    Args:
+        n_symbols: Number of symbols, N.
+    """
+
+    def __init__(self, n_symbols: int):
+        self._n_symbols = n_symbols
+        self._asked: list[Tensor] = []
+
+    @property
+    def n_members(self) -> int:
+        """One."""
+        return 1
+
+    def act(self, bar: Tensor, account: Tensor) -> Tensor:
+        """Hold."""
+        self._asked.append(bar[0])
+        return torch.zeros(*bar.shape, self._n_symbols)
+
+    def rows(self, block: int) -> IntArray:
+        """Rows asked about in a block, in order; the last one again once it is over."""
+        return torch.stack(self._asked)[:, block].numpy()
 
 
 def seeded_actions(seen: Seen) -> Tensor:
@@ -87,18 +117,9 @@ def training_record(seen: Seen) -> Record:
 
 def evaluation_record(seen: Seen) -> Record:
     """Returns of backtested blocks, and those of buy and hold; one row per bar traded through."""
-    arrays = seen.arrays
-    blocks = episodes(seen, int(_EVALUATED_CYCLES * seen.settings.cycle_bars))
-    (results,) = seen.pipeline.evaluate(
-        arrays,
-        TableActor(seeded_actions(seen)),
-        market=MarketTensors.from_arrays(arrays),
-        rules=[full_rules(seen.plan)],
-        blocks=[list(enumerate(blocks))],
-        lookback=seen.settings.lookback,
-    )
+    results = evaluated(seen, TableActor(seeded_actions(seen)))
     time = np.concatenate([each.open_time for each in results])
-    rows = np.searchsorted(arrays.open_time, time)
+    rows = np.searchsorted(seen.arrays.open_time, time)
     returns = [np.stack([each.bot_returns, each.hodl_returns], axis=1) for each in results]
     return Record(
         time=time,
@@ -107,6 +128,43 @@ def evaluation_record(seen: Seen) -> Record:
         columns=("bot_return", "hodl_return"),
         values=np.concatenate(returns),
     )
+
+
+def orders_record(seen: Seen) -> Record:
+    """What is traded and held after the fills of each decision, as if known at the decision.
+
+    Where a cycle ends, everything is sold at a close: that is known when it is.
+    """
+    blocks = episodes(seen, seen.settings.cycle_bars + 1)
+    rows, values = trade(seen, blocks, seeded_actions(seen), full_rules(seen.plan), REWARD)
+    number = rows - np.repeat(
+        [block.start for block in blocks], [block.n_bars - 1 for block in blocks]
+    )
+    ends_cycle = number == seen.settings.cycle_bars - 1
+    known_at = np.where(ends_cycle, seen.known_at[rows + 1], seen.known_at[rows])
+    columns = trade_columns(seen)
+    bought = [i for i, name in enumerate(columns) if name in _ORDERED or "quantity" in name]
+    return Record(
+        time=seen.arrays.open_time[rows],
+        known_at=known_at,
+        settled_at=np.maximum(known_at, seen.settled_at[rows + 1]),
+        columns=tuple(columns[i] for i in bought),
+        values=values[:, bought],
+    )
+
+
+def evaluated(seen: Seen, actor: Actor) -> list[BlockResult]:
+    """Backtest an actor on blocks that lie one after another."""
+    blocks = episodes(seen, int(_EVALUATED_CYCLES * seen.settings.cycle_bars))
+    (results,) = seen.pipeline.evaluate(
+        seen.arrays,
+        actor,
+        market=MarketTensors.from_arrays(seen.arrays),
+        rules=[full_rules(seen.plan)],
+        blocks=[list(enumerate(blocks))],
+        lookback=seen.settings.lookback,
+    )
+    return results
 
 
 def trade_columns(seen: Seen) -> tuple[str, ...]:
