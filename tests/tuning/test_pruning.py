@@ -367,8 +367,8 @@ def test_a_real_study_with_pruned_trials_fills_the_warehouse(tmp_path: Path) -> 
     assert alone["score"] == last["value"]
 
 
-def test_to_look_at_a_trial_writes_nothing_on_the_screen(
-    search: FeatureArrays, capfd: pytest.CaptureFixture[str]
+def test_to_look_at_a_trial_logs_nothing(
+    search: FeatureArrays, caplog: pytest.LogCaptureFixture
 ) -> None:
     optuna.logging.set_verbosity(optuna.logging.INFO)  # as in a new process
     rivals = (Rival(value=0.1, looks=(0.0,) * 6), Rival(value=0.5, looks=tuple(BEST)))
@@ -377,8 +377,12 @@ def test_to_look_at_a_trial_writes_nothing_on_the_screen(
     def objective(params: dict[str, Value], number: int, prune: Pruner | None) -> float:
         raise TrialPrunedError(str(prune and prune(WORSE)))
 
-    result = perform(task, objective)
+    optuna.logging.enable_propagation()
+    try:
+        result = perform(task, objective)
+    finally:
+        optuna.logging.disable_propagation()
 
     assert result.outcome is Outcome.PRUNED
     assert result.looks == tuple(WORSE)
-    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
