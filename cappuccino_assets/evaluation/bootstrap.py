@@ -61,11 +61,7 @@ def return_intervals(
         ValueError: If a measure is undefined, in the history or in a drawn one (an agent that
             hardly ever trades has draws without any trade), or the lengths differ.
     """
-    if bot_returns.shape != hodl_returns.shape:
-        raise ValueError(
-            f"Each bar has two returns, but got {bot_returns.shape}, {hodl_returns.shape}."
-        )
-    series = np.stack([bot_returns, hodl_returns, bot_returns - hodl_returns], axis=-1)
+    series = _beside_each_other(bot_returns, hodl_returns)
     measured = _measured(bot_returns, hodl_returns, bars_per_year)
     mean_block_bars = max(stationary_block_bars(column) for column in series.T)
     draws = stationary_bootstrap(
@@ -87,6 +83,13 @@ def return_intervals(
         mean_block_bars=mean_block_bars,
         n_draws=n_draws,
     )
+
+
+def _beside_each_other(bot: FloatArray, hodl: FloatArray) -> FloatArray:
+    """Agent, HODL and their difference, (T, 3)."""
+    if bot.shape != hodl.shape:
+        raise ValueError(f"Each bar has two returns, but got {bot.shape}, {hodl.shape}.")
+    return np.stack([bot, hodl, bot - hodl], axis=-1)
 
 
 def _measured(bot: FloatArray, hodl: FloatArray, bars_per_year: float) -> list[float]:

@@ -101,8 +101,8 @@ class BacktestOverfitting:
 class PerformanceDegradation:
     """The line out_of_sample = intercept + slope x in_sample, in annualised Sharpe ratios.
 
-    The two halves share one history: what one gains the other lacks, so that without any skill
-    the slope tends to -1 for trials that differ little, and only a positive one speaks for skill.
+    The two halves share one history, so what one gains the other lacks: without any skill the
+    slope is negative as a rule, and a negative one is no evidence against skill either.
     """
 
     slope: float
