@@ -65,6 +65,7 @@ def test_incident_48_an_error_in_json_still_fails(cappuccino):
         ["run", "--source", "simulated", "--bars", __file__],
         ["run", "--bars", "/no/such/file.parquet"],
         ["run", "--workers", "0"],
+        ["run", "--device", "gpu"],
         ["brew"],
     ],
 )

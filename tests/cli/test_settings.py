@@ -8,6 +8,7 @@ from cappuccino_assets.market.sources.simulated import SimulatedSource
 from cappuccino_assets.market.store import BarStore
 from cappuccino_assets.resources import SearchResource
 from cappuccino_assets.settings import read_settings
+from cappuccino_assets.training.compute import Compute
 
 PAIR = ("ETH/USD", "BTC/USD")
 
@@ -20,6 +21,7 @@ PAIR = ("ETH/USD", "BTC/USD")
         ("CAPPUCCINO_SYMBOLS", "BTC/USD,bitcoin", "'bitcoin'"),
         ("CAPPUCCINO_SYMBOLS", "BTC/USD,BTC/USD", "distinct"),
         ("CAPPUCCINO_SYMBOLS", "[", "'['"),
+        ("CAPPUCCINO_DEVICE", "gpu", "'gpu'"),
         ("CAPPUCCINO_WARHOUSE", "here", "Is it CAPPUCCINO_WAREHOUSE?"),
     ],
 )
@@ -68,3 +70,11 @@ def test_a_run_stores_the_symbols_of_the_settings(cappuccino, monkeypatch, tmp_p
     stored = BarStore(folder=tmp_path / "warehouse" / "bars").read(Interval.H1, PAIR)
     assert stored.frame["symbol"].unique(maintain_order=True).to_list() == list(PAIR)
     assert stored.frame.select(pl.len()).item() == 2 * 40 * 24
+
+
+def test_a_run_overrides_the_device_of_the_settings(monkeypatch):
+    assert SearchResource().compute == Compute(device="auto", may_move_to_cpu=False)
+    monkeypatch.setenv("CAPPUCCINO_DEVICE", "cuda")
+    monkeypatch.setenv("CAPPUCCINO_CPU_WHEN_GPU_IS_FULL", "true")
+    assert SearchResource().compute == Compute(device="cuda", may_move_to_cpu=True)
+    assert SearchResource(device="cpu").compute.device == "cpu"
