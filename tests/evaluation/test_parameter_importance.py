@@ -90,9 +90,10 @@ def test_scikit_learn_is_not_needed() -> None:
         "from cappuccino_assets.evaluation.scored_trials import ScoredTrials\n"
         "from cappuccino_assets.evaluation.parameter_importance import parameter_importances\n"
         "numbers = np.arange(30)\n"
-        "frame = pl.DataFrame({'trial': numbers, 'score': numbers, 'a': numbers, 'b': numbers % 7})\n"
+        "columns = {'trial': numbers, 'score': numbers, 'a': numbers, 'b': numbers % 7}\n"
         "found = parameter_importances(\n"
-        "    ScoredTrials(frame=frame), random=np.random.default_rng(0), n_shuffles=20)\n"
+        "    ScoredTrials(frame=pl.DataFrame(columns)),\n"
+        "    random=np.random.default_rng(0), n_shuffles=20)\n"
         "assert found[0].parameter == 'a', found\n"
     )
 

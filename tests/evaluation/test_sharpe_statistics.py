@@ -156,7 +156,7 @@ def test_an_undefined_value_raises() -> None:
         probabilistic_sharpe_ratio(certain)
     with pytest.raises(ValueError, match="benchmark must be finite"):
         probabilistic_sharpe_ratio(EXAMPLE, benchmark=nan)
-    with pytest.raises(ValueError, match="is above 2.5"):
+    with pytest.raises(ValueError, match=r"is above 2\.5"):
         min_track_record_bars(EXAMPLE, benchmark=2.5)
     with pytest.raises(ValueError, match="is above nan"):
         min_track_record_bars(EXAMPLE, benchmark=nan)
