@@ -39,6 +39,23 @@ def with_other_future(bars: Bars, time: datetime, *, seed: int) -> Bars:
     return Bars(frame=pl.concat(frames), interval=bars.interval, symbols=bars.symbols)
 
 
+def with_other_stretch(bars: Bars, start: datetime, stop: datetime, *, seed: int) -> Bars:
+    """Replace the values of the bars that open in [start, stop); those before and after stay.
+
+    Every bar that is lost or idle stays so.
+    """
+    rng = np.random.default_rng(seed)
+    frames = []
+    for part in _by_symbol(bars):
+        inside = (part["timestamp"] >= start) & (part["timestamp"] < stop)
+        stretch = part.filter(inside)
+        idle = (stretch["volume"] == 0).to_numpy()
+        values = _walk(stretch.height, stretch["open"][0], idle, rng)
+        changed = stretch.with_columns(pl.Series(name, value) for name, value in values.items())
+        frames.append(pl.concat([part.filter(~inside), changed]).sort("timestamp"))
+    return Bars(frame=pl.concat(frames), interval=bars.interval, symbols=bars.symbols)
+
+
 def with_gaps(bars: Bars, *, seed: int) -> Bars:
     """Lose a few bars of each symbol, idle in others, and lose one long stretch of one symbol.
 

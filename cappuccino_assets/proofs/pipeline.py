@@ -6,6 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from cappuccino_assets.agents.random import MemberRandom
 from cappuccino_assets.envs.environment import TradingEnvironment
 from cappuccino_assets.envs.market import MarketTensors
 from cappuccino_assets.envs.observation import ObservationBuilder
@@ -25,6 +26,7 @@ from cappuccino_assets.market.bars import Bars
 from cappuccino_assets.market.grid import BarGrid, grid_from_bars
 from cappuccino_assets.market.intervals import Interval
 from cappuccino_assets.market.resampling import resample
+from cappuccino_assets.training.market_task import MarketTask
 from cappuccino_assets.tuning.outcome import training_scaler
 from cappuccino_assets.tuning.plans import StudyPlan
 
@@ -109,6 +111,17 @@ def training_starts(
     return StartTable(blocks, arrays.tradable, lookback=lookback, segment=arrays.segment)
 
 
+def training_task(
+    environment: TradingEnvironment,
+    observe: ObservationBuilder,
+    starts: StartTable,
+    random: MemberRandom,
+    cycle_bars: int,
+) -> MarketTask:
+    """Let a training see and trade."""
+    return MarketTask(environment, observe, starts, random, cycle_bars=cycle_bars)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
     """The stages in their order; the defaults are what searches and evaluations use.
@@ -123,6 +136,7 @@ class Pipeline:
         scaler: Fits the standardisation of a member.
         observe: Builds observations.
         environment: Trades and pays in training.
+        task: Shows a training what it decides on.
         evaluate: Trades through test blocks.
     """
 
@@ -137,4 +151,7 @@ class Pipeline:
     environment: Callable[[MarketTensors, TradingRules, RewardConfig, int], Environment] = (
         training_environment
     )
+    task: Callable[
+        [TradingEnvironment, ObservationBuilder, StartTable, MemberRandom, int], MarketTask
+    ] = training_task
     evaluate: Evaluate = backtest

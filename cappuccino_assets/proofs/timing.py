@@ -15,14 +15,7 @@ from cappuccino_assets.proofs.findings import Check
 from cappuccino_assets.proofs.history import Seen
 from cappuccino_assets.proofs.records import Difference, compare, difference
 from cappuccino_assets.proofs.settings import plain_rules
-from cappuccino_assets.proofs.trades import (
-    AskedActor,
-    episodes,
-    evaluated,
-    orders_record,
-    seeded_actions,
-    trade,
-)
+from cappuccino_assets.proofs.trades import episodes, orders_record, seeded_actions, trade
 from cappuccino_assets.types import FloatArray, IntArray
 
 _TOLERANCE: Final = 1e-9  # of rounding, relative
@@ -66,7 +59,6 @@ def timing_checks(seen: Seen) -> Iterator[Check]:
         tolerance=_TOLERANCE,
     )
     yield _rewards_check(seen, blocks, rows, values, before)
-    yield _asked_check(seen)
 
 
 def _rewards_check(
@@ -115,23 +107,6 @@ def _with_other_closes(seen: Seen, row: int, *, seed: int) -> Seen:
     close[row + 1 :] *= factor
     open_[row + 2 :] *= factor[1:]
     return replace(seen, arrays=replace(seen.arrays, open=open_, close=close))
-
-
-def _asked_check(seen: Seen) -> Check:
-    """Check that an evaluation asks at each row for what is traded in the next bar."""
-    actor = AskedActor(len(seen.arrays.symbols))
-    results = evaluated(seen, actor)
-    asked = np.concatenate([actor.rows(e)[: result.n_bars] for e, result in enumerate(results)])
-    traded = np.concatenate([result.open_time for result in results])
-    return _check(
-        "evaluation: asks at the bar before",
-        "row asked about",
-        seen,
-        np.searchsorted(seen.arrays.open_time, traded),
-        expected=(np.searchsorted(seen.arrays.open_time, traded) - 1).astype(np.float64),
-        found=asked.astype(np.float64),
-        tolerance=0.0,
-    )
 
 
 def _one_symbol_a_bar(seen: Seen) -> Tensor:

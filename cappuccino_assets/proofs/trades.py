@@ -44,32 +44,6 @@ class TableActor:
         return self._actions[bar]
 
 
-class AskedActor:
-    """Does nothing, and keeps the rows that it is asked about.
-
-    Args:
-        n_symbols: Number of symbols, N.
-    """
-
-    def __init__(self, n_symbols: int):
-        self._n_symbols = n_symbols
-        self._asked: list[Tensor] = []
-
-    @property
-    def n_members(self) -> int:
-        """One."""
-        return 1
-
-    def act(self, bar: Tensor, account: Tensor) -> Tensor:
-        """Hold."""
-        self._asked.append(bar[0])
-        return torch.zeros(*bar.shape, self._n_symbols)
-
-    def rows(self, block: int) -> IntArray:
-        """Rows asked about in a block, in order; the last one again once it is over."""
-        return torch.stack(self._asked)[:, block].numpy()
-
-
 def seeded_actions(seen: Seen) -> Tensor:
     """Draw a trade for every row and symbol; a longer history begins like a shorter one."""
     rng = np.random.default_rng(seen.settings.seed)

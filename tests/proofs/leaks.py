@@ -23,6 +23,7 @@ from cappuccino_assets.proofs.pipeline import (
     training_starts,
 )
 from cappuccino_assets.proofs.settings import Part
+from cappuccino_assets.training.market_task import MarketTask
 from cappuccino_assets.tuning.outcome import training_scaler
 from tests.proofs.leaky_environments import (
     FillsElsewhere,
@@ -33,6 +34,7 @@ from tests.proofs.leaky_environments import (
 )
 
 LAGS = (1, 2, 3, 6, 12, 24, 48)
+PURGED_BEYOND_MEMORY = 4 + 6  # by the lookback, and by a day's embargo of 4h bars
 PRICES = ("open", "high", "low", "close", "volume")
 
 
@@ -139,6 +141,15 @@ def _a_trace_of_the_future(grid, layout, *, lag):
     return replace(arrays, features=features)
 
 
+def _remembers_longer(grid, layout, *, lag):
+    """One column is a thousandth part an older one, beyond all that is purged."""
+    arrays = enhanced_features(grid, layout)
+    age = arrays.contract.memory_bars + PURGED_BEYOND_MEMORY + lag
+    features = arrays.features.copy()
+    features[age:, 0] += np.float32(1e-3) * arrays.features[:-age, 0]
+    return replace(arrays, features=features)
+
+
 def _centred_mean(grid, layout, *, lag):
     """A window that reaches as far ahead as behind."""
     arrays = enhanced_features(grid, layout)
@@ -189,6 +200,21 @@ def _one_column_ahead(market, scaler, lookback, *, lag):
     features = market.features.clone()
     features[:-lag, 8] = market.features[lag:, 8]  # RSI
     return observations(replace(market, features=features), scaler, lookback)
+
+
+class _TaskAhead(MarketTask):
+    lag = 0
+
+    def observe(self, state):
+        later = state.clone()
+        later[..., 0] += self.lag
+        return super().observe(later)
+
+
+def _task_ahead(environment, observe, starts, random, cycle_bars, *, lag):
+    task = _TaskAhead(environment, observe, starts, random, cycle_bars=cycle_bars)
+    task.lag = lag
+    return task
 
 
 # Evaluation -----------------------------------------------------------------------------------
@@ -329,6 +355,9 @@ _LAGGED: dict[tuple[str, str, Part], Stages] = {
         "environment": partial(FillsElsewhere, lag=-k)
     },
     ("orders", "a later close", Part.TIMING): _environment(OrdersKnowACloseAhead),
+    ("observation", "what a training is shown", Part.TIMING): lambda k: {
+        "task": partial(_task_ahead, lag=k)
+    },
     ("evaluation", "decisions", Part.TIMING): lambda k: {"evaluate": partial(_asks_ahead, lag=k)},
     ("evaluation", "benchmark", Part.EVALUATION): lambda k: {
         "evaluate": partial(_benchmark_ahead, lag=k)
@@ -339,6 +368,9 @@ _LAGGED: dict[tuple[str, str, Part], Stages] = {
     },
     ("purge", "episodes reach into the test", Part.SPLITS): lambda k: {
         "starts": partial(_episodes_beyond, lag=k)
+    },
+    ("purge", "features remember longer", Part.SPLITS): lambda k: {
+        "features": partial(_remembers_longer, lag=k)
     },
     ("embargo", "too short", Part.SPLITS): lambda k: {"splits": partial(_split, embargoed_less=k)},
     ("hold-out", "begins too late", Part.HOLDOUT): lambda k: {

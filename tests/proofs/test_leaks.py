@@ -4,12 +4,11 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from cappuccino_assets.features.contract import Layout
-from cappuccino_assets.market.bars import Bars
 from cappuccino_assets.market.intervals import Interval
+from cappuccino_assets.market.sources.files import FileSource
 from cappuccino_assets.market.sources.simulated import SimulatedSource
 from cappuccino_assets.proofs.futures import with_gaps
 from cappuccino_assets.proofs.prover import prove_causal
@@ -17,6 +16,7 @@ from cappuccino_assets.proofs.settings import Part, ProofSettings
 from tests.proofs.leaks import LAGS, leaks
 
 REAL_BARS = Path(__file__).parents[3] / "shared" / "data"
+DIVISIONS = {Part.SPLITS, Part.HOLDOUT}
 SYMBOLS = ("AAVE/USD", "BTC/USD", "ETH/USD")
 
 
@@ -84,18 +84,18 @@ def test_no_clean_pipeline_is_accused(seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "interval"),
+    ("name", "interval", "parts"),
     [
-        ("mit_binance_1h_2021-01_2021-06.parquet", Interval.H1),
-        ("binance_spot_1h_2020-10_2024-04.parquet", Interval.H4),
+        ("binance_spot_1h_2020-10_2024-04.parquet", Interval.H4, frozenset(Part)),
+        ("binance_spot_5m_2022-08_2023-09.parquet", Interval.H1, frozenset(Part)),
+        # Gaps of each coin's own; too short to be divided.
+        ("coinbase_usd_5m_2023-11_2024-01.parquet", Interval.M5, frozenset(Part) - DIVISIONS),
     ],
 )
-def test_no_real_history_is_accused(name, interval):
+def test_no_real_history_is_accused(name, interval, parts):
     path = REAL_BARS / name
     if not path.exists():
         pytest.skip(f"There are no real bars at {path}.")
-    frame = pl.read_parquet(path)
-    symbols = tuple(sorted(frame["symbol"].unique()))
-    bars = Bars.from_frame(frame, interval=Interval.H1, symbols=symbols)
-    proof = prove_causal(bars, settings=ProofSettings(interval=interval, n_cuts=6))
+    settings = ProofSettings(interval=interval, n_cuts=6, parts=parts)
+    proof = prove_causal(FileSource(path=path).fetch_bars(), settings=settings)
     assert proof.holds, proof.failures
