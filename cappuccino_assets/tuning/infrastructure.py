@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import torch
 from polars.exceptions import ComputeError
 
 from cappuccino_assets.errors import InfrastructureError
+from cappuccino_assets.training.memory import is_out_of_memory
 
 _ERRNOS: Final = frozenset(
     {
@@ -23,7 +23,6 @@ _ERRNOS: Final = frozenset(
     }
 )
 _OS_ERROR: Final = re.compile(r"os error (\d+)")  # polars wraps what the system said in words
-_NO_MEMORY: Final = "can't allocate memory"  # torch raises a plain RuntimeError on a processor
 
 
 @contextmanager
@@ -43,11 +42,9 @@ def machine_failures_named() -> Iterator[None]:
 
 def _is_of_the_machine(error: MemoryError | RuntimeError | OSError | ComputeError) -> bool:
     match error:
-        case MemoryError() | torch.OutOfMemoryError():
-            return True
         case OSError():
             return error.errno in _ERRNOS
         case ComputeError():
             number = _OS_ERROR.search(str(error))
             return number is not None and int(number[1]) in _ERRNOS
-    return _NO_MEMORY in str(error)
+    return is_out_of_memory(error)
