@@ -99,9 +99,9 @@ def test_grid_values_are_round() -> None:
 def test_gamma_is_close_to_one_on_a_log_scale() -> None:
     gammas = sorted(values["gamma"] for values, _ in random_values(space_of("full", 1, "ppo"), 400))
 
-    # Half of log-uniform draws from 0.001 to 0.05 lie below their geometric mean, 0.00707.
-    assert gammas[200] == pytest.approx(1 - 0.00707, abs=0.0015)
-    assert 0.95 <= gammas[0] < 0.955
+    # Half of log-uniform draws from 0.001 to 0.1 lie below their geometric mean, 0.01.
+    assert gammas[200] == pytest.approx(1 - 0.01, abs=0.0025)
+    assert 0.9 <= gammas[0] < 0.91
     assert 0.998 <= gammas[-1] <= 0.999
 
 
@@ -119,6 +119,15 @@ def test_the_full_ranges() -> None:
     assert phase2["batch_size"] == Choice((1024, 2048, 3072, 4096))
     assert ddqn["batch_size"] == Choice((64, 128, 256, 512))
     assert ddqn["target_update"] == Integers(100, 5_000, log=True)
+
+
+@pytest.mark.parametrize("profile", ["mini", "full"])
+def test_the_ranges_hold_what_learns_best_on_planted_markets(profile: str) -> None:
+    for phase, algorithm in SPACES:
+        space = {p.name: p.distribution for p in space_of(profile, phase, algorithm).parameters}
+        assert space["gamma"] == OneMinusLogUniform(0.001, 0.10, decimals=3)
+        assert ("gae_lambda" in space) == ((phase, algorithm) == (2, "ppo"))
+        assert space.get("gae_lambda") in (None, Uniform(0.80, 0.99, step=0.01))
 
 
 def test_what_mini_narrows() -> None:
