@@ -100,21 +100,22 @@ def _measured(bot: FloatArray, hodl: FloatArray, bars_per_year: float) -> list[f
 
 
 def _statistics(resamples: FloatArray, bars_per_year: float) -> FloatArray:
-    """Measures of each resample (b, T, 3), in the order of `_measured`."""
-    sharpe_ratios = _sharpe_ratios(resamples, bars_per_year)
-    bot, hodl, of_excess = sharpe_ratios.T
-    return np.stack([bot, bot - hodl, of_excess, _max_drawdowns(resamples[..., 0])], axis=-1)
+    """Measures of each resample (3, b, T), in the order of `_measured`."""
+    bot, hodl, of_excess = _sharpe_ratios(resamples, bars_per_year)
+    return np.stack([bot, bot - hodl, of_excess, _max_drawdowns(resamples[0])], axis=-1)
 
 
 def _sharpe_ratios(resamples: FloatArray, bars_per_year: float) -> FloatArray:
-    variance = resamples.var(axis=1, ddof=1)
-    undefined = variance <= _MIN_RELATIVE_VARIANCE * np.square(resamples).mean(axis=1)
+    mean = resamples.mean(axis=-1)
+    mean_square = np.einsum("kbt,kbt->kb", resamples, resamples) / resamples.shape[-1]
+    variance = (mean_square - np.square(mean)) * resamples.shape[-1] / (resamples.shape[-1] - 1)
+    undefined = variance <= _MIN_RELATIVE_VARIANCE * mean_square
     if undefined.any():
         raise ValueError(
-            f"A Sharpe ratio needs returns that vary, but those of {undefined.any(axis=1).sum()} "
-            f"of {len(resamples)} resamples do not: too few bars differ from the others."
+            f"A Sharpe ratio needs returns that vary, but those of {undefined.any(axis=0).sum()} "
+            f"of {undefined.shape[1]} resamples do not: too few bars differ from the others."
         )
-    ratios: FloatArray = resamples.mean(axis=1) / np.sqrt(variance) * np.sqrt(bars_per_year)
+    ratios: FloatArray = mean / np.sqrt(variance) * np.sqrt(bars_per_year)
     return ratios
 
 

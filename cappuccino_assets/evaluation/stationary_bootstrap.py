@@ -25,7 +25,7 @@ def stationary_bootstrap(
 
     Args:
         series: Values per bar, shape (T, K).
-        statistics: Maps resamples, shape (b, T, K), to statistics, shape (b, Q); they are given
+        statistics: Maps resamples, shape (K, b, T), to statistics, shape (b, Q); they are given
             some at a time.
         mean_block_bars: Mean length of a block, at least 1 (bars are drawn one by one).
         n_draws: Number of resamples, B.
@@ -51,7 +51,8 @@ def stationary_bootstrap(
         resampled_rows(n_bars, mean_block_bars=mean_block_bars, n_draws=size, random=random)
         for size in sizes
     )
-    return np.concatenate([statistics(series[rows]) for rows in drawn])
+    columns = np.ascontiguousarray(series.T)  # (K, T): sums over bars run along the memory
+    return np.concatenate([statistics(columns[:, rows]) for rows in drawn])
 
 
 def resampled_rows(

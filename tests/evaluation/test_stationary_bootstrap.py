@@ -17,7 +17,7 @@ def rows(n_bars: int, mean_block_bars: float, *, n_draws: int, seed: int = 0) ->
 def means(series: FloatArray, mean_block_bars: float, *, n_draws: int, seed: int = 0) -> FloatArray:
     return stationary_bootstrap(
         series,
-        lambda resamples: resamples.mean(axis=1),
+        lambda resamples: resamples.mean(axis=-1).T,
         mean_block_bars=mean_block_bars,
         n_draws=n_draws,
         random=np.random.default_rng(seed),
@@ -93,8 +93,8 @@ def test_many_bars_are_drawn_a_few_histories_at_a_time() -> None:
     seen: list[int] = []
 
     def size(resamples: FloatArray) -> FloatArray:
-        seen.append(len(resamples))
-        return resamples[:, 0]
+        seen.append(resamples.shape[1])
+        return resamples[0, :, :1]
 
     drawn = stationary_bootstrap(
         np.zeros((300_000, 1)), size, mean_block_bars=9, n_draws=7, random=np.random.default_rng(0)
