@@ -48,4 +48,4 @@ def _verdict(answer: Json, n_failures: int) -> str:
     seconds = f"{n_rows:,} rows compared in {answer['seconds']} s."
     if n_failures:
         return f"[bold red]{n_failures} of {n_checks} checks fail[/]; {seconds}"
-    return f"[bold]All {n_checks} checks hold[/]: nothing knows the future; {seconds}"
+    return f"[bold]All {n_checks} checks hold[/]: no leak was found; {seconds}"

@@ -8,9 +8,11 @@ import typer
 
 from cappuccino_assets.cli.output import AsJson, print_json
 from cappuccino_assets.settings import current_settings
+from cappuccino_assets.types import Json
 
 if TYPE_CHECKING:
     from cappuccino_assets.market.bars import Bars
+    from cappuccino_assets.proofs.findings import Proof
 
 _SIMULATED_INTERVAL: Final = "30m"  # finer than what is proven, so that resampling is too
 _SIMULATED_DAYS: Final = 300
@@ -57,6 +59,15 @@ def prove_causal(
         "seconds": round(perf_counter() - began, 1),
         **proof.to_json(),
     }
+    conclude(proof, answer, as_json=as_json)
+
+
+def conclude(proof: "Proof", answer: Json, *, as_json: bool) -> None:
+    """Show a proof, and end with exit code 1 if it does not hold.
+
+    Raises:
+        typer.Exit: With that code.
+    """
     if as_json:
         print_json(answer)
     else:

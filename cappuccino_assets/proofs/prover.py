@@ -53,8 +53,11 @@ def prove_causal(
     plan = study_plan(bars, settings)
     build = partial(History, pipeline=pipeline, settings=settings, plan=plan)
     whole = build(bars)
+    seen = whole.seen(Layout.COMPACT)
+    if settings.parts & {Part.SPLITS, Part.HOLDOUT}:  # what cannot be divided is refused at once
+        pipeline.splits(plan, seen.for_search().arrays, settings.lookback)
     cuts = choose_cuts(
-        whole.seen(Layout.COMPACT),
+        seen,
         n_cuts=settings.n_cuts,
         seed=settings.seed,
         finest_seconds=bars.interval.seconds,
