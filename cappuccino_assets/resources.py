@@ -65,7 +65,11 @@ class SearchResource(dg.ConfigurableResource["SearchResource"]):
     def compute(self) -> Compute:
         """What trainings may use."""
         settings = self.settings
-        return Compute(device=settings.device, may_move_to_cpu=settings.cpu_when_gpu_is_full)
+        return Compute(
+            device=settings.device,
+            may_move_to_cpu=settings.cpu_when_gpu_is_full,
+            precision=settings.precision,
+        )
 
     def bar_source(self, *, until: datetime | None = None) -> "BarSource":
         """Build the source of bars.

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
         default=False,
         description="Whether a training for which the GPU is too small moves to the CPU.",
     )
+    precision: Literal["float32", "reduced"] = Field(
+        default="float32", description="Of the products of matrices while agents are trained."
+    )
     regime: Literal["null", "planted", "realistic"] = "realistic"
     history_months: int = Field(default=12, ge=1, le=120)
     alpaca_api_key: SecretStr | None = None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float32", "reduced"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,10 +15,12 @@ class Compute:
         device: `auto` is a GPU where torch finds one, and the CPU elsewhere.
         may_move_to_cpu: Whether a training for which the GPU's memory is too small, whatever its
             pieces, goes on on the CPU rather than fails.
+        precision: Of the products of matrices in trainings.
     """
 
     device: DeviceChoice = "auto"
     may_move_to_cpu: bool = False
+    precision: Precision = "float32"
 
 
 ANYWHERE: Final = Compute()

@@ -5,7 +5,7 @@ import platform
 import torch
 
 from cappuccino_assets.errors import ConfigurationError
-from cappuccino_assets.training.compute import DeviceChoice
+from cappuccino_assets.training.compute import DeviceChoice, Precision
 from cappuccino_assets.types import Json
 
 
@@ -29,11 +29,11 @@ def choose_device(asked: DeviceChoice) -> torch.device:
     return torch.device("cuda", 0) if has_gpu and asked != "cpu" else torch.device("cpu")
 
 
-def describe_device(device: torch.device) -> Json:
+def describe_device(device: torch.device, precision: Precision) -> Json:
     """Say what computes: results agree bit for bit only where all of it is the same.
 
     Returns:
-        device, device_name, torch (its version) and n_threads.
+        device, device_name, torch (its version), n_threads and precision.
     """
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
@@ -44,4 +44,5 @@ def describe_device(device: torch.device) -> Json:
         "device_name": name,
         "torch": torch.__version__,
         "n_threads": torch.get_num_threads(),
+        "precision": precision,
     }

@@ -23,9 +23,11 @@ from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.blocks import Block
 from cappuccino_assets.features.scaling import Scaler
+from cappuccino_assets.training.compute import Precision
 from cappuccino_assets.training.ddqn import DDQNTraining
 from cappuccino_assets.training.market_task import MarketTask
 from cappuccino_assets.training.ppo import PPOTraining
+from cappuccino_assets.training.precision import multiplied_with
 from cappuccino_assets.training.state import State, joined, part_of, stacked
 
 AgentConfig = PPOConfig | DDQNConfig
@@ -94,6 +96,7 @@ class PopulationTraining:
         break_step: Environment steps of the training of one member.
         device: Where everything runs.
         micro_batch: Samples of a member in one pass; less of them need less memory.
+        precision: Of the products of matrices.
     """
 
     def __init__(
@@ -109,8 +112,11 @@ class PopulationTraining:
         break_step: int,
         device: torch.device | str = "cpu",
         micro_batch: int = MICRO_BATCH,
+        precision: Precision = "float32",
     ):
+        self._precision = precision
         market = MarketTensors.from_arrays(arrays, device)
+        self._device = market.device
         environment = TradingEnvironment(
             market,
             rules=[rules] * len(members),
@@ -153,7 +159,8 @@ class PopulationTraining:
 
     def advance(self, until_step: int) -> None:
         """Go on until at least so many steps are done, or all are."""
-        self._training.advance(until_step)
+        with multiplied_with(self._precision, self._device):
+            self._training.advance(until_step)
 
     def state_dict(self) -> State:
         """Copy all that `advance` changes."""
@@ -186,6 +193,7 @@ def train_population(
     norm_tech_exp: float,
     break_step: int,
     device: torch.device | str = "cpu",
+    precision: Precision = "float32",
 ) -> TrainedPopulation:
     """Train all members from beginning to end; the arguments are those of `PopulationTraining`.
 
@@ -202,6 +210,7 @@ def train_population(
         norm_tech_exp=norm_tech_exp,
         break_step=break_step,
         device=device,
+        precision=precision,
     )
     training.advance(training.n_steps)
     return training.outcome()

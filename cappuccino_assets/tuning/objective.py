@@ -11,7 +11,6 @@ from typing import Any, Final
 import torch
 
 from cappuccino_assets.errors import (
-    ConfigurationError,
     ConstantColumnError,
     TrialFailedError,
     TrialPrunedError,
@@ -37,7 +36,7 @@ from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.infrastructure import machine_failures_named
 from cappuccino_assets.tuning.judgement import SplitResult, judge, returns_frame, summary
 from cappuccino_assets.tuning.outcome import Outcome, Tryout
-from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.plans import StudyPlan, require_study_arrays
 from cappuccino_assets.tuning.pruning import Pruner, PruningRule
 from cappuccino_assets.types import Json
 
@@ -91,11 +90,11 @@ def run_trial(
         TrialPrunedError: If it was stopped as hopeless.
         InfrastructureError: If memory or disk gave way.
     """
-    _require_study_arrays(plan, search)
-    trial = _begin(plan, params, number, search)
+    require_study_arrays(plan, search)
+    trial = _begin(plan, params, number, search, compute)
     checkpoints = trial.checkpoints(layout)
     with machine_failures_named(), _removed_in_the_end(checkpoints):
-        tryout = trial.tryout(compute, checkpoints)
+        tryout = trial.tryout(checkpoints)
         if prune is not None and plan.profile.pruning is not None:
             _look(trial, tryout, plan.profile.pruning, prune, layout, checkpoints)
         tryout.advance(tryout.n_steps)
@@ -112,6 +111,7 @@ class _Trial:
     search: FeatureArrays
     config: TrialConfig
     splits: list[Split]
+    compute: Compute
     started_at: datetime
     started: float
 
@@ -122,17 +122,18 @@ class _Trial:
             "bars": _digest(bars),
             "code": code_version(),
             "torch": torch.__version__,
+            "precision": self.compute.precision,
         }
         path = layout.checkpoints(self.plan.study_name, self.number)
         return CheckpointFolder(path=path, identity=identity)
 
-    def tryout(self, compute: Compute, checkpoints: CheckpointFolder) -> Tryout:
+    def tryout(self, checkpoints: CheckpointFolder) -> Tryout:
         n_members = len(self.splits) + (self.plan.phase == 2)  # the final fit
         seeds = self.plan.member_seeds(self.number, n_members)
         resilience = Resilience(
             checkpoints=checkpoints,
             every=self.plan.profile.checkpoint_steps,
-            may_move_to_cpu=compute.may_move_to_cpu,
+            may_move_to_cpu=self.compute.may_move_to_cpu,
         )
         try:
             return Tryout(
@@ -140,7 +141,8 @@ class _Trial:
                 self.search,
                 self.splits,
                 seeds=seeds,
-                device=choose_device(compute.device),
+                device=choose_device(self.compute.device),
+                precision=self.compute.precision,
                 resilience=resilience,
             )
         except ConstantColumnError as error:  # constant over a split's training rows only
@@ -159,7 +161,7 @@ class _Trial:
             "params": self.params,
             "n_steps": outcome.population.n_steps,
             "code_version": code_version(),
-            "compute": describe_device(outcome.population.policy.device),
+            "compute": describe_device(outcome.population.policy.device, self.compute.precision),
             "events": outcome.events,
             "started_at": self.started_at.isoformat(),
             "completed_at": datetime.now(UTC).isoformat(),
@@ -174,7 +176,11 @@ def _digest(value: Any) -> str:
 
 
 def _begin(
-    plan: StudyPlan, params: Mapping[str, Value], number: int, search: FeatureArrays
+    plan: StudyPlan,
+    params: Mapping[str, Value],
+    number: int,
+    search: FeatureArrays,
+    compute: Compute,
 ) -> _Trial:
     started_at, started = datetime.now(UTC), perf_counter()
     config = trial_config(params, plan)
@@ -186,6 +192,7 @@ def _begin(
         search=search,
         config=config,
         splits=splits.split(search.segment),
+        compute=compute,
         started_at=started_at,
         started=started,
     )
@@ -256,23 +263,6 @@ def _finish(trial: _Trial, outcome: Outcome, layout: WarehouseLayout) -> Json:
         }
         write_json(folder / "trial.json", record)
     return record
-
-
-def _require_study_arrays(plan: StudyPlan, search: FeatureArrays) -> None:
-    expected = {"dataset_digest": plan.dataset_digest, **plan.contract.to_json()}
-    found = {"dataset_digest": search.dataset_digest, **search.contract.to_json()}
-    for name, value in expected.items():
-        if found[name] != value:
-            raise ConfigurationError(
-                f"{plan.study_name} is about the {name} {value!r}, "
-                f"but its arrays have {found[name]!r}."
-            )
-    closed_at = datetime.fromtimestamp(int(search.open_time[-1]) + plan.interval.seconds, UTC)
-    if closed_at > plan.holdout_from:
-        raise ConfigurationError(
-            f"{plan.study_name} may see nothing from {plan.holdout_from} on, "
-            f"but its arrays end at {closed_at}."
-        )
 
 
 def _write_final_fit(

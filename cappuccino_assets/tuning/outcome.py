@@ -18,6 +18,7 @@ from cappuccino_assets.evaluation.cpcv import Split
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.blocks import Block, segment_blocks
 from cappuccino_assets.features.scaling import Scaler, fit_scaler
+from cappuccino_assets.training.compute import Precision
 from cappuccino_assets.training.resilient import Resilience, ResilientTraining
 from cappuccino_assets.training.trainer import MemberPlan, PopulationTraining, TrainedPopulation
 from cappuccino_assets.tuning.config import TrialConfig
@@ -59,6 +60,7 @@ class Tryout:
         seeds: One per policy. One more than there are splits adds the final fit, a policy that is
             trained on all rows and tested on none.
         device: Where they are trained and tested.
+        precision: Of the products of matrices in the training.
         resilience: What a training may do to come to its end; None lets it fail.
 
     Attributes:
@@ -73,6 +75,7 @@ class Tryout:
         *,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
+        precision: Precision = "float32",
         resilience: Resilience | None = None,
     ):
         self._config, self._search, self._splits = config, search, splits
@@ -89,6 +92,7 @@ class Tryout:
             lookback=config.lookback,
             norm_tech_exp=config.norm_tech_exp,
             break_step=config.break_step,
+            precision=precision,
         )
         self._training: PopulationTraining | ResilientTraining
         if resilience is None:

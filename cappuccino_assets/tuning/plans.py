@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cappuccino_assets.errors import HistoryTooShortError
+from cappuccino_assets.errors import ConfigurationError, HistoryTooShortError
 from cappuccino_assets.evaluation.cpcv import CombinatorialPurgedSplits
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.contract import FeatureContract, Layout, market_contract
@@ -163,6 +163,28 @@ def require_enough_history(plan: StudyPlan, arrays: FeatureArrays) -> None:
                 fraction=plan.profile.holdout_fraction,
             ),
         ) from error
+
+
+def require_study_arrays(plan: StudyPlan, search: FeatureArrays) -> None:
+    """Refuse arrays that are not a study's, or that reach into its hold-out.
+
+    Raises:
+        ConfigurationError: With what differs.
+    """
+    expected = {"dataset_digest": plan.dataset_digest, **plan.contract.to_json()}
+    found = {"dataset_digest": search.dataset_digest, **search.contract.to_json()}
+    for name, value in expected.items():
+        if found[name] != value:
+            raise ConfigurationError(
+                f"{plan.study_name} is about the {name} {value!r}, "
+                f"but its arrays have {found[name]!r}."
+            )
+    closed_at = datetime.fromtimestamp(int(search.open_time[-1]) + plan.interval.seconds, UTC)
+    if closed_at > plan.holdout_from:
+        raise ConfigurationError(
+            f"{plan.study_name} may see nothing from {plan.holdout_from} on, "
+            f"but its arrays end at {closed_at}."
+        )
 
 
 def _longest_lookback(space: SearchSpace) -> int:

@@ -96,7 +96,7 @@ def test_a_gpu_that_is_asked_for_but_absent_is_refused_with_what_to_do() -> None
 
 
 def test_what_computed_is_described() -> None:
-    described = describe_device(torch.device("cpu"))
+    described = describe_device(torch.device("cpu"), "float32")
 
     assert described["device"] == "cpu"
     assert described["torch"] == torch.__version__
