@@ -8,14 +8,16 @@ from cappuccino_assets.evaluation.certification import (
     noise_variance,
     smallest_certifiable_sharpe_ratio,
 )
+from cappuccino_assets.evaluation.overfitting import probability_of_backtest_overfitting
 from cappuccino_assets.evaluation.overfitting_null import pbo_of_noise
 
 HOURLY = 8760
 YEARS = (0.85, 1.0, 2.0, 2.9, 5.0, 10.0)
 N_TRIALS = (1, 10, 60, 200, 1_000)
-N_STUDIES = 200
+N_STUDIES = 100
 N_SERIES = 300
 N_BARS = 1_000
+N_SHORT_BARS = 320
 DRIFT = 0.05  # of the returns' innovations, in their standard deviations
 
 
@@ -65,6 +67,23 @@ def print_null_band() -> None:
         )
 
 
+def pbo_of_clusters(random: np.random.Generator, *, shared: float) -> float:
+    """PBO of 60 trials of noise, ten each in six clusters that share so much of their variance."""
+    clusters = random.normal(size=(N_SHORT_BARS, 6)).repeat(10, axis=1)
+    own = random.normal(size=(N_SHORT_BARS, 60))
+    returns = 0.01 * (np.sqrt(shared) * clusters + np.sqrt(1 - shared) * own)
+    return probability_of_backtest_overfitting(returns, bars_per_year=HOURLY).pbo
+
+
+def print_clusters() -> None:
+    print(f"\nPBO of {N_STUDIES} studies of noise; 60 trials in six clusters, {N_SHORT_BARS} bars.")
+    print("correlation   mean     sd   at most 0.2")
+    for shared in (0.0, 0.5, 0.9):
+        random = np.random.default_rng(0)
+        pbo = np.array([pbo_of_clusters(random, shared=shared) for _ in range(N_STUDIES)])
+        print(f"{shared:11.1f} {pbo.mean():6.3f} {pbo.std():6.3f} {(pbo <= 0.2).mean():9.3f}")
+
+
 def print_coverage() -> None:
     print(f"\nShare of 90 % intervals that hold the truth; {N_SERIES} series of {N_BARS} bars.")
     for memory in (0.0, 0.3, 0.6):
@@ -74,6 +93,7 @@ def print_coverage() -> None:
 def main() -> None:
     print_certifiable()
     print_null_band()
+    print_clusters()
     print_coverage()
 
 

@@ -17,8 +17,9 @@ def pbo_of_noise(
 
     All returns are independent and normal. Only the moments of blocks are drawn, with the exact
     distribution that those of such returns have, so that the cost does not grow with the bars.
-    Trials of a real study resemble each other; where they do so in clusters, its PBO without skill
-    is spread wider than this.
+    What all trials share, as a market's moves, changes little. But trials that resemble each other
+    in clusters, as a sampler makes them, are fewer than they look, and their PBO without skill is
+    spread wider than this: `bench/evidence.py`.
 
     Args:
         n_bars: Bars of the history, T, at least two a block.
@@ -40,12 +41,25 @@ def pbo_of_noise(
         raise ValueError(f"2 trials a study, 1 study at least, but got {n_trials=}, {n_draws=}.")
     n_block_bars = np.diff(block_edges(n_bars, n_blocks))
     return np.array(
-        [overfitting_of_blocks(_noise(n_block_bars, n_trials, random)).pbo for _ in range(n_draws)]
+        [
+            overfitting_of_blocks(moments_of_noise(n_block_bars, n_trials, random)).pbo
+            for _ in range(n_draws)
+        ]
     )
 
 
-def _noise(n_bars: IntArray, n_trials: int, random: np.random.Generator) -> BlockMoments:
-    """Moments of blocks of standard normal returns."""
+def moments_of_noise(n_bars: IntArray, n_trials: int, random: np.random.Generator) -> BlockMoments:
+    """Draw the moments of blocks of independent standard normal returns.
+
+    Args:
+        n_bars: Bars of each block, shape (S,), at least two.
+        n_trials: Trials, N.
+        random: Source of the draws.
+
+    References:
+        Cochran, "The Distribution of Quadratic Forms in a Normal System" (1934): the mean of normal
+        values and their chi-squared variance do not depend on each other.
+    """
     shape = (len(n_bars), n_trials)
     column = n_bars[:, None]
     mean = random.standard_normal(shape) / np.sqrt(column)

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from cappuccino_assets.evaluation.overfitting import probability_of_backtest_overfitting
-from cappuccino_assets.evaluation.overfitting_null import pbo_of_noise
+from cappuccino_assets.evaluation.overfitting_null import moments_of_noise, pbo_of_noise
 from cappuccino_assets.types import FloatArray
 
 
@@ -37,6 +37,17 @@ def test_drawing_moments_of_blocks_is_drawing_returns() -> None:
     assert ks_2samp(whole, moments).pvalue > 0.01
     assert np.mean(moments) == pytest.approx(np.mean(whole), abs=0.03)
     assert np.std(moments) == pytest.approx(np.std(whole), abs=0.02)
+
+
+def test_the_moments_of_blocks_are_those_of_normal_returns() -> None:
+    n_bars = np.array([3, 40])
+
+    drawn = moments_of_noise(n_bars, 100_000, np.random.default_rng(2))
+
+    np.testing.assert_allclose(drawn.mean.var(axis=1), 1 / n_bars, rtol=0.02)
+    np.testing.assert_allclose(drawn.mean_square.mean(axis=1), 1.0, rtol=0.01)
+    np.testing.assert_allclose(drawn.mean_square.var(axis=1), 2 / n_bars, rtol=0.04)
+    assert (drawn.mean_square >= np.square(drawn.mean)).all()
 
 
 def test_a_seed_gives_the_same_band() -> None:
