@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 import optuna
 import torch
+from scipy.stats import spearmanr
 
 from bench.recorded_trials import (
     FRACTIONS,
@@ -41,10 +42,10 @@ from cappuccino_assets.tuning.records import trial_records
 from cappuccino_assets.tuning.studies import pruner_of, study_storage, why_hopeless
 
 N_STUDY: Final = 20  # as in phase 1 of the full profile
-N_SEEDS: Final = 2
+N_SEEDS: Final = 3
 N_REAL_SEEDS: Final = 1
 N_ORDERS: Final = 50
-WIDTHS: Final = (128, 512, 1024)
+WIDTHS: Final = (64, 128, 512, 1024)
 ROLLOUT: Final = 4_096  # of phase 1 of the full profile
 THRESHOLDS: Final = (0.05, 0.1, 0.2)
 STARTUPS: Final = (5, 10)
@@ -229,6 +230,16 @@ def print_real_studies(n_seeds: int) -> None:
                 )
 
 
+def print_foresight(studies: Mapping[tuple[Regime, int], Study]) -> None:
+    """Print how a look, as the mean over the splits, ranks trials beside their final scores."""
+    print("| market | seed |", " | ".join(f"after 1/{1 / share:.0f}" for share in FRACTIONS), "|")
+    print("|" + "---|" * (2 + len(FRACTIONS)))
+    for (regime, seed), study in studies.items():
+        looks = np.mean([trial.looks for trial in study.trials], axis=2).T
+        each = [f"{spearmanr(look, study.score).statistic:.2f}" for look in looks]
+        print(f"| {regime.value} | {seed} |", " | ".join(each), "|")
+
+
 def print_looks() -> None:
     """Print what a look costs beside the training of a trial of phase 1 of the full profile."""
     search = market(Regime.REALISTIC, 0)
@@ -244,7 +255,10 @@ def main() -> None:
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     recorded = recorded_studies(Path(sys.argv[1]), N_SEEDS)
-    print_replays({key: Study(trials) for key, trials in recorded.items()})
+    studies = {key: Study(trials) for key, trials in recorded.items()}
+    print_replays(studies)
+    print()
+    print_foresight(studies)
     print()
     print_looks()
     print()

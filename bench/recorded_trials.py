@@ -123,7 +123,13 @@ def look_and_rollout(
     """Time one look, and one rollout of so many steps with its update, of all splits together."""
     (drawn,) = drawn_trials(plan.space, 1)
     config = trial_config(plan.space.values(drawn.params), plan)
-    agent = replace(config.agent, net_dimension=width, target_step=n_steps, batch_size=n_steps // 4)
+    agent = replace(
+        config.agent,
+        net_dimension=width,
+        target_step=n_steps,
+        batch_size=n_steps // 2,
+        learning_rate=3e-5,  # within the full profile's range; a larger one ends updates early
+    )
     config = replace(config, agent=agent, break_step=n_steps)
     rule = plan.splits(memory_bars=search.contract.memory_bars, lookback=config.lookback)
     splits = rule.split(search.segment)

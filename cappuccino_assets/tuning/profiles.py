@@ -84,7 +84,7 @@ FULL: Final = Profile(
     n_phase1_trials=20,
     n_phase2_trials=200,
     checkpoint_steps=16_384,
-    pruning=PruningRule(fraction=0.25, p_threshold=0.1, n_startup_trials=5),  # docs/pruning.md
+    pruning=PruningRule(fraction=0.5, p_threshold=0.1, n_startup_trials=5),  # docs/pruning.md
 )
 _PROFILES: Final = {profile.name: profile for profile in (MINI, FULL)}
 
