@@ -4,8 +4,6 @@ from typing import Final
 
 import polars as pl
 
-from cappuccino_assets.features.windows import rolling_mean
-
 INDICATOR_NAMES: Final = (
     "open",
     "high",
@@ -70,7 +68,7 @@ def indicators(bars: pl.DataFrame) -> pl.DataFrame:
 
 def relative_volume(volume: pl.Series) -> pl.Series:
     """Divide the volume by its mean over the last 20 bars, this one included."""
-    return volume / rolling_mean(volume, VOLUME_MEAN_BARS)
+    return volume / volume.rolling_mean(VOLUME_MEAN_BARS)
 
 
 def macd(close: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -109,7 +107,7 @@ def cci(bars: pl.DataFrame) -> pl.Series:
         Lambert, "Commodity Channel Index" (1980).
     """
     typical = (bars["high"] + bars["low"] + bars["close"]) / 3
-    mean = rolling_mean(typical, _PERIOD)
+    mean = typical.rolling_mean(_PERIOD)
     deviation = sum(((typical.shift(lag) - mean).abs() for lag in range(_PERIOD)), 0 * mean)
     moves = deviation > _FLAT * mean
     return ((typical - mean) / (0.015 / _PERIOD * deviation)).zip_with(moves, 0 * mean)

@@ -2,10 +2,8 @@
 
 from typing import Final
 
-import numpy as np
 import polars as pl
 
-from cappuccino_assets.features.windows import rolling_sum
 from cappuccino_assets.market.intervals import Interval
 
 WINDOW_DAYS: Final = (7, 30)
@@ -30,19 +28,19 @@ def rolling_features(grid: pl.DataFrame, interval: Interval) -> pl.DataFrame:
         the observed bars of a full window of time; null before the first one. A bar that is not
         observed brings nothing new: it only lets the window move on.
     """
-    observed = grid["observed"]
-    columns = {
-        f"{name}_{days}d": _log_to_mean(grid[name], observed, days * interval.bars_per_day)
+    # Not lazily: that engine parts the rows among threads, and rounds otherwise at every seam, so
+    # that the last bit of a sum depends on how many rows follow, and on the machine.
+    return grid.select(
+        _log_to_mean(pl.col(name), days * interval.bars_per_day).alias(f"{name}_{days}d")
         for name in ("close", "volume")
         for days in WINDOW_DAYS
-    }
-    return pl.DataFrame(columns)
+    )
 
 
-def _log_to_mean(values: pl.Series, observed: pl.Series, window_bars: int) -> pl.Series:
-    seen = values.zip_with(observed, pl.repeat(None, len(values), dtype=pl.Float64, eager=True))
-    total = rolling_sum(seen.fill_null(0.0).to_numpy(), window_bars)
-    count = rolling_sum(observed.cast(pl.Float64).to_numpy(), window_bars)
-    with np.errstate(invalid="ignore"):  # a window without any observed bar has no mean
-        mean = total / count
-    return (seen.forward_fill() / pl.Series(mean).fill_nan(None)).log()
+def _log_to_mean(values: pl.Expr, window_bars: int) -> pl.Expr:
+    # Sums of zeros rather than nulls: whether a null lies ahead must not choose the algorithm.
+    observed = pl.col("observed")
+    total = pl.when(observed).then(values).otherwise(0.0).rolling_sum(window_bars)
+    count = observed.cast(pl.Float64).rolling_sum(window_bars)
+    last = pl.when(observed).then(values).forward_fill()
+    return (last / (total / count)).log()

@@ -1,5 +1,6 @@
 from math import log
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -51,3 +52,12 @@ def test_a_bar_that_is_not_observed_is_no_new_observation():
 def test_the_longest_window_is_30_days():
     assert longest_window_bars(Interval.H4) == MONTH
     assert longest_window_bars(Interval.M5) == 8640
+
+
+def test_incident_45_no_bit_depends_on_what_follows():
+    random = np.random.default_rng(0)
+    close = np.round(100 * np.exp(0.01 * random.normal(size=1_000).cumsum()), 2)
+    frame = grid(close.tolist(), np.exp(random.normal(size=1_000)).tolist())
+    whole = rolling_features(frame, Interval.H4)
+    for cut in range(MONTH, 1_000, 10):
+        assert rolling_features(frame.head(cut), Interval.H4).equals(whole.head(cut))
