@@ -49,6 +49,22 @@ def write_bytes(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def append_bytes(path: Path, data: bytes) -> None:
+    """Add to the end of a file, and wait until the disk has it; a crash may leave a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
+
+
+def cut_file(path: Path, n_bytes: int) -> None:
+    """Keep the first bytes of a file only, and wait until the disk has it so."""
+    os.truncate(path, n_bytes)
+    _sync_file(path)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Replace a JSON file; a NaN or infinity in it raises ValueError."""
     text = json.dumps(value, sort_keys=True, indent=2, allow_nan=False)

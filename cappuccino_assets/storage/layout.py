@@ -56,6 +56,20 @@ class WarehouseLayout:
         return self.trial(study_name, 0).parent / ".lock"
 
     @property
+    def ledger(self) -> Path:
+        """The trial ledger, one line per thing that was tried; nothing but its end ever changes."""
+        return self.root / "ledger" / "trial_ledger.jsonl"
+
+    @property
+    def ledger_lock(self) -> Path:
+        """The kernel lock of whoever appends to the ledger."""
+        return self.ledger.parent / ".lock"
+
+    def torn_line(self, sha256: str) -> Path:
+        """What a crash left of a line that was being appended to the ledger."""
+        return self.ledger.parent / "torn" / sha256
+
+    @property
     def archive(self) -> Path:
         """Archive entries, a folder per VIN, and trial_registry.json."""
         return self.root / "archive"

@@ -44,7 +44,7 @@ _SPLIT: Final = (
     "turnover",
     "no_trades",
 )
-_FINISHED: Final = ("COMPLETE", "PRUNED", "FAIL")
+FINISHED: Final = ("COMPLETE", "PRUNED", "FAIL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def trial_rows(records: Iterable[Json], layout: WarehouseLayout) -> TrialRows:
     """
     rows = TrialRows(trials=[], params=[], splits=[])
     for record in records:
-        if record["state"] not in _FINISHED:
+        if record["state"] not in FINISHED:
             continue
         identity = _pick(record, _IDENTITY)
         result = _result(record, layout) if record["state"] == "COMPLETE" else None

@@ -90,10 +90,23 @@ class Warehouse:
                 _merge(connection, table, rows)
 
     def ingest(
-        self, trials: Sequence[Json], params: Sequence[Json], splits: Sequence[Json]
+        self,
+        trials: Sequence[Json],
+        params: Sequence[Json],
+        splits: Sequence[Json],
+        *,
+        ledger_lines: Sequence[Json] = (),
     ) -> None:
-        """Merge trials with their parameters and splits; doing it twice changes nothing."""
-        self.merge({"trials": trials, "trial_params": params, "trial_splits": splits})
+        """Merge trials with their parameters and splits; doing it twice changes nothing.
+
+        Args:
+            trials: Rows of that table.
+            params: Rows of `trial_params`.
+            splits: Rows of `trial_splits`.
+            ledger_lines: Lines that the trial ledger has got, none of which is here yet.
+        """
+        tables = {"trials": trials, "trial_params": params, "trial_splits": splits}
+        self.merge(tables | {"ledger_lines": ledger_lines})
 
     def activate_campaign(self, definition: Json) -> None:
         """Make a campaign the active one, the only one.

@@ -1,2 +1,4 @@
 -- How many trials of a campaign count towards its target.
-SELECT count(*) FROM trials WHERE campaign = $campaign AND state IN ('COMPLETE', 'PRUNED');
+SELECT count(*)
+FROM trial_ledger
+WHERE kind = 'trial' AND campaign = $campaign AND state IN ('COMPLETE', 'PRUNED');

@@ -96,3 +96,29 @@ CREATE TABLE IF NOT EXISTS archive_entries (
     completed_at     TIMESTAMPTZ NOT NULL,
     archived_at      TIMESTAMPTZ NOT NULL
 );
+
+-- One row per line of the trial ledger: a copy of the file, which is the truth.
+CREATE TABLE IF NOT EXISTS ledger_lines (
+    line     BIGINT PRIMARY KEY CHECK (line > 0),
+    hash     VARCHAR NOT NULL,
+    content  VARCHAR NOT NULL   -- canonical JSON
+);
+
+-- The same, by column. Results are null where a trial has none.
+CREATE VIEW IF NOT EXISTS trial_ledger AS
+SELECT
+    line,
+    hash,
+    content ->> '$.kind' AS kind,
+    content ->> '$.campaign' AS campaign,
+    content ->> '$.study_name' AS study_name,
+    CAST(content ->> '$.number' AS INTEGER) AS number,
+    content ->> '$.key' AS key,
+    content ->> '$.outcome.state' AS state,
+    CAST(content ->> '$.outcome.score' AS DOUBLE) AS score,
+    CAST(content ->> '$.outcome.sharpe_bot' AS DOUBLE) AS sharpe_bot,
+    CAST(content ->> '$.outcome.sharpe_hodl' AS DOUBLE) AS sharpe_hodl,
+    CAST(content ->> '$.outcome.sharpe_excess' AS DOUBLE) AS sharpe_excess,
+    CAST(content ->> '$.recorded_at' AS TIMESTAMPTZ) AS recorded_at,
+    content -> '$.outcome' AS outcome
+FROM ledger_lines;

@@ -1,0 +1,2 @@
+-- Lines are only ever added.
+INSERT INTO ledger_lines BY NAME FROM incoming;

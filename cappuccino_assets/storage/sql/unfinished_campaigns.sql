@@ -1,0 +1,2 @@
+-- The campaigns whose studies may be ahead of the ledger.
+SELECT campaign FROM campaigns WHERE completed_at IS NULL;
