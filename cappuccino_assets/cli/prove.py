@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from cappuccino_assets.market.bars import Bars
     from cappuccino_assets.proofs.findings import Proof
 
-_SIMULATED_INTERVAL: Final = "30m"  # finer than what is proven, so that resampling is too
-_SIMULATED_DAYS: Final = 300
+_SIMULATED_DAYS: Final = 365
 
 
 def prove_causal(
@@ -42,7 +41,7 @@ def prove_causal(
     """
     began = perf_counter()
     path = _file(source, bars)
-    history = _simulated(seed) if path is None else _read(path)
+    history = _simulated(seed, interval) if path is None else _read(path)
     from cappuccino_assets.market.intervals import Interval
     from cappuccino_assets.proofs.prover import prove_causal as prove
     from cappuccino_assets.proofs.settings import ProofSettings
@@ -94,13 +93,13 @@ def _read(path: Path) -> "Bars":
     return FileSource(path=path, **_symbols()).fetch_bars()
 
 
-def _simulated(seed: int) -> "Bars":
-    """A simulated market with every kind of gap."""
+def _simulated(seed: int, proven: str) -> "Bars":
+    """A simulated market with every kind of gap, of half-hours where those can be resampled."""
     from cappuccino_assets.market.intervals import Interval
     from cappuccino_assets.market.sources.simulated import SimulatedSource
     from cappuccino_assets.proofs.futures import with_gaps
 
-    interval = Interval(_SIMULATED_INTERVAL)
+    interval = min(Interval.M30, Interval(proven), key=lambda each: each.seconds)
     market = SimulatedSource(seed=seed, interval=interval, n_days=_SIMULATED_DAYS, **_symbols())
     return with_gaps(market.fetch_bars(), seed=seed)
 

@@ -49,12 +49,13 @@ def choose_cuts(seen: Seen, *, n_cuts: int, seed: int, finest_seconds: int) -> l
         for row in rng.choice(rows, n_kind, replace=False) if rows else ():
             chosen.setdefault(int(seen.known_at[row]), kind)
     n_parts = seen.arrays.interval.seconds // finest_seconds
+    inside = n_parts > 1
     while len(chosen) < min(n_cuts, last - _AROUND_WARM_UP[0]):
         row = int(rng.integers(_AROUND_WARM_UP[0], last))
-        inside = n_parts > 1 and len(chosen) % 2 == 0
         part = int(rng.integers(1, n_parts)) if inside else 0
         kind = "inside a bar" if inside else "any bar"
         chosen.setdefault(int(seen.known_at[row]) + part * finest_seconds, kind)
+        inside = n_parts > 1 and not inside
     return [Cut(time=time, kind=kind) for time, kind in sorted(chosen.items())][:n_cuts]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from cappuccino_assets.errors import ConstantColumnError, HistoryTooShortError
+from cappuccino_assets.errors import ConfigurationError, ConstantColumnError, HistoryTooShortError
 from cappuccino_assets.features.contract import Layout
 from cappuccino_assets.market.bars import Bars
 from cappuccino_assets.proofs.asking import asking_checks
@@ -47,21 +47,22 @@ def prove_causal(
         The proof; look at `holds`.
 
     Raises:
+        ConfigurationError: If the proof is about bars that are finer than those given.
         HistoryTooShortError: If the whole history is too short to be searched.
     """
     pipeline, settings = pipeline or Pipeline(), settings or ProofSettings()
+    if settings.interval.seconds < bars.interval.seconds:
+        raise ConfigurationError(
+            f"Bars of {bars.interval} prove nothing about finer ones of {settings.interval}."
+        )
     plan = study_plan(bars, settings)
     build = partial(History, pipeline=pipeline, settings=settings, plan=plan)
     whole = build(bars)
     seen = whole.seen(Layout.COMPACT)
     if settings.parts & {Part.SPLITS, Part.HOLDOUT}:  # what cannot be divided is refused at once
         pipeline.splits(plan, seen.for_search().arrays, settings.lookback)
-    cuts = choose_cuts(
-        seen,
-        n_cuts=settings.n_cuts,
-        seed=settings.seed,
-        finest_seconds=bars.interval.seconds,
-    )
+    step = bars.interval.seconds
+    cuts = choose_cuts(seen, n_cuts=settings.n_cuts, seed=settings.seed, finest_seconds=step)
     checks = [
         *_cut_checks(whole, build, cuts, settings),
         *_other_checks(whole, build, cuts, settings),

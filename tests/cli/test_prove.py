@@ -47,6 +47,12 @@ def test_a_history_that_is_too_short_is_one_message_and_exit_code_1(cappuccino, 
     assert "Traceback" not in err
 
 
+def test_bars_finer_than_the_file_are_one_message_and_exit_code_1(cappuccino, bars_file):
+    code, _, err = cappuccino("prove-causal", "--bars", bars_file(2), "--interval", "5m")
+    assert code == 1
+    assert "Bars of 1h prove nothing about finer ones of 5m" in err
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_difference_is_shown_and_fails(capsys, as_json):
     leaking = Check(

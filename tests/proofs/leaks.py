@@ -203,17 +203,17 @@ def _one_column_ahead(market, scaler, lookback, *, lag):
 
 
 class _TaskAhead(MarketTask):
-    lag = 0
+    lag = last_row = 0
 
     def observe(self, state):
         later = state.clone()
-        later[..., 0] += self.lag
+        later[..., 0] = (later[..., 0] + self.lag).clamp(max=self.last_row)
         return super().observe(later)
 
 
 def _task_ahead(environment, observe, starts, random, cycle_bars, *, lag):
     task = _TaskAhead(environment, observe, starts, random, cycle_bars=cycle_bars)
-    task.lag = lag
+    task.lag, task.last_row = lag, int(starts.stop.max()) - 1
     return task
 
 
