@@ -26,6 +26,8 @@ class Traded(NamedTuple):
         close: Prices at which the accounts are marked, in USD, shape (M, E, N).
         value: Of each position at them, in USD, shape (M, E, N).
         traded_usd: Gross value of the bar's fills, shape (M, E).
+        held_after_open: Quantity after the fills at the open, before those at the close, shape
+            (M, E, N).
     """
 
     active: Tensor
@@ -33,6 +35,7 @@ class Traded(NamedTuple):
     close: Tensor
     value: Tensor
     traded_usd: Tensor
+    held_after_open: Tensor
 
 
 class TradingAccounts:
@@ -124,7 +127,7 @@ class TradingAccounts:
         into_cycle = bars_into_cycle(age, self._rules.cycle_bars)
         due = (into_cycle == 0).logical_and_(active)
         prices = self._prices(bar, active)
-        account, traded_usd = trade_bar(
+        account, held_after_open, traded_usd = trade_bar(
             before.account,
             action,
             prices,
@@ -147,7 +150,7 @@ class TradingAccounts:
             traded_usd=before.traded_usd + traded_usd,
             seen=self._seen(account.ledger.cash, value, equity, into_cycle),
         )
-        return Traded(active, due, prices.next_close, value, traded_usd)
+        return Traded(active, due, prices.next_close, value, traded_usd, held_after_open)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Copy all that a bar changes."""

@@ -1,15 +1,16 @@
 """Backtests: all members on all their blocks at once, in the environment of the training."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cappuccino_assets.envs.accounts import TradingAccounts
+from cappuccino_assets.envs.accounts import Traded, TradingAccounts
 from cappuccino_assets.envs.benchmark import BuyAndHold
 from cappuccino_assets.envs.market import MarketTensors
+from cappuccino_assets.envs.state import State
 from cappuccino_assets.errors import TrialFailedError
 from cappuccino_assets.evaluation.actors import Actor
 from cappuccino_assets.execution.rules import RuleTensors, TradingRules
@@ -18,6 +19,8 @@ from cappuccino_assets.features.blocks import Block
 from cappuccino_assets.types import FloatArray, IntArray
 
 GroupBlock = tuple[int, Block]
+Watcher = Callable[[State, Traded, State], None]
+"""Is shown every bar of all accounts: how they were, what was traded, how they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +61,7 @@ def backtest(
     rules: Sequence[TradingRules],
     blocks: Sequence[Sequence[GroupBlock]],
     lookback: int,
+    watch: Watcher | None = None,
 ) -> list[list[BlockResult]]:
     """Trade every member through every one of its blocks, cycle after cycle.
 
@@ -71,6 +75,8 @@ def backtest(
         rules: Rules of money, one per member.
         blocks: (group, block) pairs of each member.
         lookback: Bars that the first observation needs.
+        watch: Is shown every bar; accounts are shape (M, E), E being the blocks of the member that
+            has most.
 
     Returns:
         For each member the results of its blocks, in order.
@@ -80,7 +86,8 @@ def backtest(
     """
     trimmed = [_trimmed(each, arrays, lookback) for each in blocks]
     start, stop = _episodes(trimmed, market.device)
-    measured = _measured(market, RuleTensors(rules, market.device), actor, start, stop).numpy()
+    by_rules = RuleTensors(rules, market.device)
+    measured = _measured(market, by_rules, actor, start, stop, watch).numpy()
     return [
         [
             _result(group, block, measured[:, : block.n_bars - 1, member, i], arrays)
@@ -92,13 +99,18 @@ def backtest(
 
 @torch.inference_mode()
 def _measured(
-    market: MarketTensors, rules: RuleTensors, actor: Actor, start: Tensor, stop: Tensor
+    market: MarketTensors,
+    rules: RuleTensors,
+    actor: Actor,
+    start: Tensor,
+    stop: Tensor,
+    watch: Watcher | None,
 ) -> Tensor:
     """Measure every bar of every account, shape (6, T, M, E), on the CPU."""
     accounts = TradingAccounts(market, rules, n_envs=start.shape[1], continuing=True)
     accounts.reset(start, stop)
     n_bars = int((stop - start).max()) - 1
-    equity, cash, fees, traded_usd = _books(accounts, actor, n_bars).unbind(1)
+    equity, cash, fees, traded_usd = _books(accounts, actor, n_bars, watch).unbind(1)
     number = torch.arange(1, n_bars + 1, device=market.device)[:, None, None]
     close = torch.embedding(market.close, (start + number).minimum(stop - 1))
     benchmark = BuyAndHold(market, rules).value(start, close)
@@ -114,7 +126,7 @@ def _measured(
     return torch.stack(measured).cpu()
 
 
-def _books(accounts: TradingAccounts, actor: Actor, n_bars: int) -> Tensor:
+def _books(accounts: TradingAccounts, actor: Actor, n_bars: int, watch: Watcher | None) -> Tensor:
     """Trade, and keep equity, cash, fees and the bar's volume, shape (T + 1, 4, M, E)."""
     state = accounts.state
     books = state.equity.new_empty(n_bars + 1, 4, *state.equity.shape)
@@ -123,7 +135,10 @@ def _books(accounts: TradingAccounts, actor: Actor, n_bars: int) -> Tensor:
         state, ledger = accounts.state, accounts.state.account.ledger
         torch.stack([state.equity, ledger.cash, ledger.fees, traded_usd], out=books[t])
         if t < n_bars:
-            traded_usd = accounts.trade(actor.act(state.bar, state.seen)).traded_usd
+            traded = accounts.trade(actor.act(state.bar, state.seen))
+            traded_usd = traded.traded_usd
+            if watch is not None:
+                watch(state, traded, accounts.state)
     return books
 
 

@@ -30,6 +30,21 @@ class Account(NamedTuple):
     overdue: Tensor
 
 
+class BarTrades(NamedTuple):
+    """What one bar made of accounts.
+
+    Attributes:
+        account: After the bar.
+        held_after_open: Quantity after the fills at the open, before the cycle's settlement at the
+            close, shape (M, E, N).
+        traded_usd: Gross value that was traded in the bar, shape (M, E).
+    """
+
+    account: Account
+    held_after_open: Tensor
+    traded_usd: Tensor
+
+
 def open_account(cash: Tensor, n_symbols: int) -> Account:
     """Start accounts that hold cash (M, E) and nothing else."""
     ledger = open_ledger(cash, n_symbols)
@@ -46,7 +61,7 @@ def trade_bar(
     fee_rate: Tensor,
     due: Tensor | None,
     rules: RuleTensors,
-) -> tuple[Account, Tensor]:
+) -> BarTrades:
     """Decide at a close, fill at the next open, and settle the cycle at the next close.
 
     1. Actions become orders. 2. A trailing stop or an overdue position turns into the sale of the
@@ -64,9 +79,6 @@ def trade_bar(
         due: Mask of the accounts whose cycle ends with the bar, shape (M, E); None where it is
             known to be the last of no cycle.
         rules: Of the M members.
-
-    Returns:
-        The account after the bar, and the gross value that it traded in it, shape (M, E).
     """
     released = account.overdue * prices.next_observed
     orders = _orders(account, action, prices, released=released, equity=equity, rules=rules)
@@ -85,9 +97,9 @@ def trade_bar(
         overdue=account.overdue - released,
     )
     if due is None:
-        return traded, fills.traded_usd
+        return BarTrades(traded, fills.ledger.quantity, fills.traded_usd)
     settled, proceeds = _settle(traded, due.unsqueeze(-1), prices, fee_rate)
-    return settled, fills.traded_usd.add_(proceeds)
+    return BarTrades(settled, fills.ledger.quantity, fills.traded_usd.add_(proceeds))
 
 
 def _orders(

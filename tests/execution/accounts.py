@@ -62,7 +62,7 @@ def trade(
     """Trade one bar; prices stay where they are unless said otherwise."""
     tensors = tensors_of(rules)
     seen, seen_next = per_symbol(*observed, dtype=None), per_symbol(*next_observed, dtype=None)
-    after, traded = trade_bar(
+    after, _, traded = trade_bar(
         account,
         per_symbol(*action),
         bar_prices(
