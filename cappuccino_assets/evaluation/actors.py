@@ -50,6 +50,29 @@ class PolicyActor:
         return self._policy.act_greedily(self._observe(bar, account))
 
 
+class SharedActor:
+    """One actor for several members, each of which sees an account of its own.
+
+    Args:
+        actor: Decides for one member.
+        n_members: Number of members that act like it.
+    """
+
+    def __init__(self, actor: Actor, *, n_members: int):
+        self._actor = actor
+        self._n_members = n_members
+
+    @property
+    def n_members(self) -> int:
+        """Number of members."""
+        return self._n_members
+
+    def act(self, bar: Tensor, account: Tensor) -> Tensor:
+        """Decide for all accounts as if one member had them."""
+        trades = self._actor.act(bar.reshape(1, -1), account.reshape(1, bar.numel(), -1))
+        return trades.view(*bar.shape, -1)
+
+
 class CycleHolder:
     """Buys at the first bar of every cycle and holds until the deadline sells.
 
