@@ -1,0 +1,216 @@
+"""Openings of the hold-out: once per finalist and range of bars, on record, and kept."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol, Self
+
+import polars as pl
+
+from cappuccino_assets.errors import IntegrityError
+from cappuccino_assets.evaluation.costs import CostCurve
+from cappuccino_assets.evaluation.holdout import Holdout
+from cappuccino_assets.evaluation.performance import Performance
+from cappuccino_assets.evaluation.plain_ledger import LedgerCheck
+from cappuccino_assets.evaluation.recording import RecordedTrades
+from cappuccino_assets.features.arrays import FeatureArrays
+from cappuccino_assets.registry.finalists import (
+    Finalist,
+    FinalTest,
+    final_test,
+    finalist_holdout,
+)
+from cappuccino_assets.storage.files import (
+    new_folder,
+    read_object,
+    sha256_of,
+    sha256_of_file,
+    write_json,
+    write_parquet,
+)
+from cappuccino_assets.storage.locks import exclusive
+from cappuccino_assets.types import Json
+
+KIND: Final = "holdout_opening"
+_RECORD: Final = "holdout.json"
+_CHECKSUMS: Final = "checksums.json"
+_TABLES: Final = ("returns", "fills", "books")
+_FILES: Final = (_RECORD, *(f"{name}.parquet" for name in _TABLES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldoutOpening:
+    """A look of one finalist at one range of bars; the same one whenever it is asked for.
+
+    Attributes:
+        campaign: Whose finalist it is.
+        study_name: The study of its trial.
+        number: The trial's number in it.
+        vin: The finalist.
+        model_sha256: Its weights.
+        dataset_digest: The bars.
+        interval: Length of a bar.
+        begins_at: Open of the first bar of the range, ISO 8601 UTC.
+        ends_at: Close of its last bar.
+    """
+
+    campaign: str
+    study_name: str
+    number: int
+    vin: str
+    model_sha256: str
+    dataset_digest: str
+    interval: str
+    begins_at: str
+    ends_at: str
+
+    @property
+    def key(self) -> str:
+        """What distinguishes it from the trial's other openings: the range of bars."""
+        return f"{self.begins_at}/{self.ends_at} {self.interval} {self.dataset_digest}"
+
+    def to_json(self) -> Json:
+        """Write as a row of a ledger: identity and outcome."""
+        values = asdict(self)
+        identity = {name: values.pop(name) for name in ("campaign", "study_name", "number")}
+        return {"kind": KIND, **identity, "key": self.key, "outcome": values}
+
+    @classmethod
+    def from_json(cls, value: Json) -> Self:
+        """Read what `to_json` wrote."""
+        identity = {name: value[name] for name in ("campaign", "study_name", "number")}
+        return cls(**identity, **value["outcome"])
+
+
+class OpeningLedger(Protocol):
+    """Where openings are on record."""
+
+    def record_opening(self, opening: HoldoutOpening) -> None:
+        """Append an opening, durably, with the time; nothing is appended where it already is.
+
+        A process that dies between the record and the result asks again for the same opening.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HoldoutRecord:
+    """What an opening showed, as it is kept.
+
+    Attributes:
+        opening: Whose, and on which bars.
+        performances: By name: the agent first, then its rivals.
+        costs: The agent at other costs.
+        ledger: The agent's trades, added up by hand.
+        returns: One row per block and bar, a column of simple returns for each name and `hodl`.
+        trades: The agent's fills and books.
+    """
+
+    opening: HoldoutOpening
+    performances: dict[str, Performance]
+    costs: CostCurve
+    ledger: LedgerCheck
+    returns: pl.DataFrame
+    trades: RecordedTrades
+
+
+def open_holdout(
+    finalist: Finalist,
+    arrays: FeatureArrays,
+    holdout_from: datetime,
+    *,
+    folder: Path,
+    ledger: OpeningLedger,
+) -> HoldoutRecord:
+    """Test a finalist on its campaign's hold-out, or read what its test has shown.
+
+    The opening is on record before a single bar is looked at. To ask again opens nothing.
+
+    Args:
+        finalist: Whom to test.
+        arrays: All rows of the data set that its campaign searched.
+        holdout_from: From which on the campaign saw nothing, UTC.
+        folder: Where results are kept, a folder per opening.
+        ledger: Where openings are on record.
+
+    Raises:
+        ContractMismatchError: If the arrays are not what it was trained on.
+        IntegrityError: If they were made from other bars, or a kept result is damaged.
+        HistoryTooShortError: If there is no row before the time, or none after it.
+        TrialFailedError: If no bar could be traded through.
+        ValueError: If a Sharpe ratio is undefined although something was traded.
+    """
+    holdout = finalist_holdout(finalist, arrays, holdout_from)
+    opening = opening_of(finalist, holdout)
+    path = folder / finalist.vin / sha256_of(opening.key.encode())[:16]
+    with exclusive(folder / ".lock"):
+        if not path.exists():
+            ledger.record_opening(opening)
+            _write(path, opening, final_test(finalist, holdout))
+        return read_holdout(path, opening)
+
+
+def opening_of(finalist: Finalist, holdout: Holdout) -> HoldoutOpening:
+    """Describe a finalist's look at a hold-out."""
+    metadata, arrays = finalist.entry.metadata, holdout.arrays
+    return HoldoutOpening(
+        campaign=metadata["campaign"],
+        study_name=metadata["study_name"],
+        number=metadata["number"],
+        vin=finalist.vin,
+        model_sha256=finalist.model.sha256,
+        dataset_digest=arrays.dataset_digest,
+        interval=arrays.interval.value,
+        begins_at=holdout.begins_at.isoformat(),
+        ends_at=holdout.ends_at.isoformat(),
+    )
+
+
+def read_holdout(path: Path, opening: HoldoutOpening) -> HoldoutRecord:
+    """Read a kept result.
+
+    Args:
+        path: Its folder.
+        opening: What it must be the result of.
+
+    Raises:
+        IntegrityError: If a file is missing or changed, or it is another opening's.
+    """
+    checksums = read_object(path / _CHECKSUMS)
+    for name in _FILES:
+        if checksums.get(name) != sha256_of_file(path / name):
+            raise IntegrityError(f"{path / name} is not what {_CHECKSUMS} says.")
+    record = read_object(path / _RECORD)
+    kept = HoldoutOpening.from_json(record["opening"])
+    if kept != opening:
+        raise IntegrityError(f"{path} keeps the result of {kept}, not of {opening}.")
+    returns, fills, books = (pl.read_parquet(path / f"{name}.parquet") for name in _TABLES)
+    return HoldoutRecord(
+        opening=opening,
+        performances={
+            each["name"]: Performance.from_json(each["measures"]) for each in record["performances"]
+        },
+        costs=CostCurve.from_json(record["costs"]),
+        ledger=LedgerCheck(**record["ledger"]),
+        returns=returns,
+        trades=RecordedTrades(fills=fills, books=books),
+    )
+
+
+def _write(path: Path, opening: HoldoutOpening, test: FinalTest) -> None:
+    outcome = test.outcome
+    tables = (outcome.returns_frame(), outcome.trades.fills, outcome.trades.books)
+    with new_folder(path) as folder:
+        for name, table in zip(_TABLES, tables, strict=True):
+            write_parquet(folder / f"{name}.parquet", table)
+        record = {
+            "opening": opening.to_json(),
+            "performances": [
+                {"name": name, "measures": each.to_json()}
+                for name, each in outcome.performances.items()
+            ],
+            "costs": test.costs.to_json(),
+            "ledger": asdict(test.ledger),
+        }
+        write_json(folder / _RECORD, record)
+        write_json(folder / _CHECKSUMS, {name: sha256_of_file(folder / name) for name in _FILES})

@@ -1,0 +1,163 @@
+"""Hold-outs that are opened once, on record."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from cappuccino_assets.errors import ContractMismatchError, IntegrityError
+from cappuccino_assets.evaluation.holdout import AGENT, RIVALS
+from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS, Interval
+from cappuccino_assets.registry.archive import archive_trials
+from cappuccino_assets.registry.finalists import final_test, finalist_holdout, load_finalist
+from cappuccino_assets.registry.openings import open_holdout
+from tests.envs.markets import arrays_of, random_arrays
+from tests.registry.trials import content, leave_trials
+
+N_BARS, HOLDOUT_ROW = 700, 500
+HOLDOUT_FROM = datetime.fromtimestamp(HOLDOUT_ROW * 3600, UTC)
+
+
+class WrittenDown:
+    """A ledger in memory."""
+
+    def __init__(self):
+        self.rows = []
+
+    def record_opening(self, opening):
+        if opening.to_json() not in self.rows:
+            self.rows.append(opening.to_json())
+
+
+class Full(WrittenDown):
+    """A ledger that cannot be written to."""
+
+    def record_opening(self, opening):
+        raise OSError("no space left")
+
+
+@pytest.fixture
+def finalist(warehouse):
+    leave_trials(warehouse, [0.5])
+    (entry,) = archive_trials(warehouse.layout, warehouse, "c")
+    return load_finalist(entry.path)
+
+
+def bars(n_bars=N_BARS, *, digest="d1", symbols=DEFAULT_SYMBOLS):
+    drawn = random_arrays(n_bars, len(symbols), seed=9, volatility=0.01, interval=Interval.H1)
+    arrays = arrays_of(
+        drawn.close, open_price=drawn.open, interval=Interval.H1, enhanced=True, seed=9
+    )
+    return replace(arrays, dataset_digest=digest)
+
+
+def test_an_opening_is_recorded_once_and_a_second_call_reads_the_result(finalist, tmp_path):
+    ledger, arrays, folder = WrittenDown(), bars(), tmp_path / "holdouts"
+
+    first = open_holdout(finalist, arrays, HOLDOUT_FROM, folder=folder, ledger=ledger)
+    kept = content(folder)
+    second = open_holdout(finalist, arrays, HOLDOUT_FROM, folder=folder, ledger=Full())
+
+    assert content(folder) == kept
+    (row,) = ledger.rows
+    assert row == {
+        "kind": "holdout_opening",
+        "campaign": "c",
+        "study_name": "c/phase2_ppo",
+        "number": 0,
+        "key": "1970-01-21T20:00:00+00:00/1970-01-30T04:00:00+00:00 1h d1",
+        "outcome": {
+            "vin": finalist.vin,
+            "model_sha256": finalist.model.sha256,
+            "dataset_digest": "d1",
+            "interval": "1h",
+            "begins_at": "1970-01-21T20:00:00+00:00",
+            "ends_at": "1970-01-30T04:00:00+00:00",
+        },
+    }
+    assert first.opening == second.opening
+    assert first.performances == second.performances
+    assert first.costs == second.costs
+    assert first.ledger == second.ledger
+    assert first.returns.equals(second.returns)
+    assert first.trades.fills.equals(second.trades.fills)
+    assert tuple(second.performances) == (AGENT, *RIVALS)
+
+
+def test_a_finalist_is_tested_by_its_own_rules_to_the_cent(finalist):
+    holdout = finalist_holdout(finalist, bars(), HOLDOUT_FROM)
+
+    test = final_test(finalist, holdout)
+    again = final_test(finalist, holdout)
+
+    agent = test.outcome.performances[AGENT]
+    assert agent.n_bars == N_BARS - HOLDOUT_ROW - 1
+    assert agent.n_trades > 10
+    assert test.ledger.agrees, test.ledger.first_fault
+    assert test.ledger.n_fills == test.outcome.trades.fills.height > 10
+    assert test.ledger.fees_usd == pytest.approx(agent.fees_usd, abs=0.005)
+    (result,) = test.outcome.results[AGENT]
+    assert test.ledger.final_equity_usd == pytest.approx(
+        1_000.0 * np.prod(1 + result.bot_returns), abs=0.005
+    )
+    at_its_costs = test.costs.level(1.0).performance
+    assert at_its_costs.total_return == pytest.approx(agent.total_return, rel=1e-3)
+    assert at_its_costs.fees_usd == pytest.approx(agent.fees_usd, rel=1e-3)
+    assert test.costs == again.costs
+    assert test.outcome.performances == again.outcome.performances
+
+
+def test_a_test_that_was_cut_off_is_made_again_and_leaves_the_same_bytes(finalist, tmp_path):
+    ledger, arrays = WrittenDown(), bars()
+    first, again = tmp_path / "first", tmp_path / "again"
+    open_holdout(finalist, arrays, HOLDOUT_FROM, folder=first, ledger=ledger)
+
+    open_holdout(finalist, arrays, HOLDOUT_FROM, folder=again, ledger=ledger)
+
+    assert content(first) == content(again)
+    assert len(ledger.rows) == 1
+
+
+def test_another_range_or_finalist_is_another_opening(finalist, tmp_path):
+    ledger = WrittenDown()
+    for arrays, start in ((bars(), 500), (bars(), 520), (bars(680), 500)):
+        begins = datetime.fromtimestamp(start * 3600, UTC)
+        open_holdout(finalist, arrays, begins, folder=tmp_path / "holdouts", ledger=ledger)
+    assert len({row["key"] for row in ledger.rows}) == len(ledger.rows) == 3
+
+
+def test_nothing_is_looked_at_unless_it_is_on_record(finalist, tmp_path):
+    with pytest.raises(OSError, match="no space"):
+        open_holdout(finalist, bars(), HOLDOUT_FROM, folder=tmp_path / "holdouts", ledger=Full())
+    assert list(content(tmp_path / "holdouts")) == []
+
+
+def test_arrays_that_are_not_the_finalists_are_refused_and_open_nothing(finalist, tmp_path):
+    ledger = WrittenDown()
+    with pytest.raises(IntegrityError, match="was searched on the bars d1"):
+        open_holdout(
+            finalist, bars(digest="d2"), HOLDOUT_FROM, folder=tmp_path / "holdouts", ledger=ledger
+        )
+    fewer = bars(symbols=DEFAULT_SYMBOLS[:3])
+    with pytest.raises(ContractMismatchError) as raised:
+        open_holdout(finalist, fewer, HOLDOUT_FROM, folder=tmp_path / "holdouts", ledger=ledger)
+    assert raised.value.field == "symbols"
+    assert ledger.rows == []
+
+
+def test_a_changed_byte_of_a_model_or_a_kept_result_is_found(finalist, tmp_path):
+    ledger, arrays = WrittenDown(), bars()
+    open_holdout(finalist, arrays, HOLDOUT_FROM, folder=tmp_path / "holdouts", ledger=ledger)
+    record = next((tmp_path / "holdouts").rglob("holdout.json"))
+    value = json.loads(record.read_text())
+    value["performances"][0]["measures"]["total_return"] += 1e-9
+    record.write_text(json.dumps(value))
+
+    with pytest.raises(IntegrityError, match=r"holdout\.json is not what"):
+        open_holdout(finalist, arrays, HOLDOUT_FROM, folder=tmp_path / "holdouts", ledger=ledger)
+    weights = finalist.entry.path / "actor.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    with pytest.raises(IntegrityError):
+        load_finalist(finalist.entry.path)
