@@ -155,6 +155,14 @@ def test_the_whole_equity_can_be_lost() -> None:
     assert found.max_drawdown.low < 1.0  # not every draw holds that bar
 
 
+def test_the_equity_before_the_first_bar_is_a_peak() -> None:
+    falling = -0.01 - 1e-6 * np.random.default_rng(0).random(24)
+
+    found = intervals(falling, market(24)[1])
+
+    assert found.max_drawdown.low == pytest.approx(1 - 0.99**24, abs=1e-3)  # 23 bars: 0.008 less
+
+
 def test_gains_alone_have_no_drawdown() -> None:
     bot, hodl = market()
 
