@@ -30,7 +30,6 @@ from bench.recorded_trials import (
     study_plan,
 )
 from bench.study import empty_warehouse
-from bench.timing import timed
 from cappuccino_assets.market.sources.simulated import Regime
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.tuning.distributions import Value
@@ -183,12 +182,11 @@ def real_study(regime: Regime, seed: int, rule: PruningRule | None) -> dict[str,
         def objective(params: dict[str, Value], number: int, prune: Pruner | None) -> float:
             return run_trial(plan, params, number, search, layout, prune=prune)["score"]
 
-        cpu_s = timed(lambda: top_up(plan, layout, storage, objective, on_trial=lambda study: None))
+        top_up(plan, layout, storage, objective)
         trials = trial_rows(trial_records([plan], storage), layout).trials
     return {
         "stopped": sum(trial["state"] == "PRUNED" for trial in trials),
         "steps": sum(trial["n_steps"] for trial in trials),
-        "seconds": cpu_s,
         "best": max(trial["score"] for trial in trials if trial["state"] == "COMPLETE"),
     }
 
@@ -216,8 +214,8 @@ def _row(regime: Regime, rules: Sequence[PruningRule], outcome: dict[str, float]
 
 def print_real_studies(n_seeds: int) -> None:
     """Print real studies with and without the rule of the full profile."""
-    print("| market | seed | rule | stopped | steps | processor seconds | best score |")
-    print("|---|---|---|---|---|---|---|")
+    print("| market | seed | rule | stopped | steps | best score |")
+    print("|---|---|---|---|---|---|")
     for seed in range(n_seeds):
         for regime in REGIMES:
             for rule in (None, FULL.pruning):
@@ -225,7 +223,7 @@ def print_real_studies(n_seeds: int) -> None:
                 print(
                     f"| {regime.value} | {seed} | {'full' if rule else 'none'} "
                     f"| {each['stopped']} of {N_STUDY} | {each['steps']:,} "
-                    f"| {each['seconds']:.0f} | {each['best']:+.3f} |",
+                    f"| {each['best']:+.3f} |",
                     flush=True,
                 )
 
