@@ -38,6 +38,20 @@ def database_agrees_with_studies(
     return verified(verify)
 
 
+@dg.asset_check(asset=trial_metrics, blocking=True)
+def ledger_is_whole(search: SearchResource, warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    """No line of the trial ledger was changed, and it says of every trial what became of it."""
+    from cappuccino_assets.ops.campaigns import current_campaign
+    from cappuccino_assets.reports.ledger_audit import audit_ledger
+
+    def verify() -> dict[str, Any]:
+        campaign = current_campaign(search, warehouse.database)
+        audit = audit_ledger(warehouse.database, campaign.name).require_whole()
+        return {"n_rows": audit.n_rows, "head": audit.head}
+
+    return verified(verify)
+
+
 def _splits_finished(
     search: SearchResource, warehouse: WarehouseResource, phase: int
 ) -> dg.AssetCheckResult:

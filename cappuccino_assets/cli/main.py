@@ -7,6 +7,7 @@ import click
 import typer
 
 from cappuccino_assets.cli.faults import file_fault
+from cappuccino_assets.cli.ledger import ledger
 from cappuccino_assets.cli.output import print_error
 from cappuccino_assets.cli.prove import prove_causal
 from cappuccino_assets.cli.run import run
@@ -26,6 +27,7 @@ app.command()(run)
 app.command()(status)
 app.command()(prove_causal)
 app.command()(vin)
+app.add_typer(ledger, name="ledger")
 
 
 def main() -> None:

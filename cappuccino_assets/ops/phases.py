@@ -11,7 +11,9 @@ from cappuccino_assets.resources import SearchResource, WarehouseResource
 from cappuccino_assets.storage.files import read_json, write_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.trial_files import read_trial, trial_rows
+from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.tuning.campaign import Campaign
+from cappuccino_assets.tuning.ledger_entries import ledger_rows
 from cappuccino_assets.tuning.phases import (
     phase1_winner,
     phase2_comparison,
@@ -75,13 +77,17 @@ def records_of(warehouse: WarehouseResource, plans: list[StudyPlan]) -> list[Jso
 
 
 def collect(warehouse: WarehouseResource, plans: list[StudyPlan]) -> list[Json]:
-    """Bring the finished trials of some studies into the database; twice changes nothing.
+    """Bring the finished trials of some studies into ledger and database; twice changes nothing.
 
     Returns:
         Their rows of the table `trials`.
+
+    Raises:
+        IntegrityError: If a trial left no whole record or is in the ledger with another outcome, or
+            the ledger is not whole.
     """
     rows = trial_rows(records_of(warehouse, plans), warehouse.layout)
-    warehouse.database.ingest(rows.trials, rows.params, rows.splits)
+    TrialLedger(warehouse.database).append(ledger_rows(rows, warehouse.layout), rows)
     return rows.trials
 
 

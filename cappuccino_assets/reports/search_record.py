@@ -26,6 +26,12 @@ _BEST_FIRST: Final = """
     WHERE substr(study_name, 1, length(:prefix)) = :prefix AND state = 'COMPLETE'
     ORDER BY value DESC, study_name, number
 """
+_FINISHED: Final = """
+    SELECT study_name, number, state, CASE state WHEN 'COMPLETE' THEN value END
+    FROM studies JOIN trials USING (study_id) LEFT JOIN trial_values USING (trial_id)
+    WHERE state IN ('COMPLETE', 'PRUNED', 'FAIL')
+    ORDER BY study_name, number
+"""
 _COLUMNS: Final = ("study_name", "n_complete", "n_pruned", "n_failed", "n_running", "best_score")
 
 
@@ -36,6 +42,15 @@ def study_counts(database: Path, campaign: str) -> list[Json]:
     with _read_only(database) as connection:
         rows = connection.execute(_STUDIES, {"prefix": f"{campaign}/"}).fetchall()
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+
+
+def finished_trials(database: Path) -> dict[tuple[str, int], tuple[str, float | None]]:
+    """Read state and score of every finished trial of every study, by study and number."""
+    if not database.is_file():
+        return {}
+    with _read_only(database) as connection:
+        rows = connection.execute(_FINISHED).fetchall()
+    return {(name, number): (state, score) for name, number, state, score in rows}
 
 
 def top_set(layout: WarehouseLayout, campaign: str, *, n: int = 10) -> list[tuple[str, int]]:

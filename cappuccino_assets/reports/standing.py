@@ -7,6 +7,7 @@ from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.reports.search_record import study_counts
 from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.types import Json
 
@@ -38,7 +39,7 @@ def campaign_standing(warehouse: Warehouse, name: str | None = None) -> Json:
         "phase2_comparison": comparison,
         "archive": archive,
         "ensemble": _of_campaign(layout.manifest, name),
-        "verdict": verdict(comparison, archive, n_trials=_n_done(studies)),
+        "verdict": verdict(comparison, archive, n_trials=TrialLedger(warehouse).n_trials(name)),
         "files": _files(layout),
     }
 
@@ -49,7 +50,7 @@ def verdict(comparison: Json | None, archive: list[Json], *, n_trials: int) -> s
     Args:
         comparison: Outcome of phase 2; None before there is one.
         archive: The campaign's entries, best first.
-        n_trials: Complete and pruned trials of the campaign.
+        n_trials: All trials of the campaign, pruned and failed ones included.
     """
     if comparison is None:
         return "The search is not finished: nothing can be said yet."
@@ -79,10 +80,6 @@ def verdict(comparison: Json | None, archive: list[Json], *, n_trials: int) -> s
         f"{idle}{result}{losing} That proves nothing: the best of many trials scores well on a "
         f"market without any edge too, and no gate was passed.{shown}"
     )
-
-
-def _n_done(studies: list[Json]) -> int:
-    return sum(study["n_complete"] + study["n_pruned"] for study in studies)
 
 
 def _mark_idle(warehouse: Warehouse, campaign: str, results: list[Json]) -> None:

@@ -18,6 +18,7 @@ from cappuccino_assets.live.manifest import read_manifest
 from cappuccino_assets.partitions import combination_key
 from cappuccino_assets.registry.archive import verify_archive
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.storage.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +117,13 @@ def test_incident_24_the_winner_has_the_highest_signed_score(home, answer):
     assert answer["phase1_winner"]["best_value"] == max(scores)
 
 
+def test_every_trial_is_in_the_ledger_once_and_the_ledger_is_whole(home, answer):
+    ledger = home.cappuccino("ledger", "verify")
+    assert (ledger["whole"], ledger["n_rows"], ledger["n_waiting"]) == (True, 20, 0)
+    assert "of 20 trials" in answer["verdict"]
+    assert TrialLedger(home.warehouse).trial_sharpes("winter")["sharpe_excess"].is_finite().all()
+
+
 def test_the_archive_is_whole_and_its_vins_are_known(home, answer):
     entries = verify_archive(home.layout, home.warehouse)
     assert [entry.vin for entry in entries] == [entry["vin"] for entry in answer["archive"]]
@@ -156,7 +164,7 @@ def test_every_check_passed(instance):
         run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
     ).records
     checks = [r.event_log_entry.dagster_event.asset_check_evaluation_data for r in records]
-    assert len(checks) == 10
+    assert len(checks) == 11
     assert all(check.passed for check in checks)
 
 
@@ -208,18 +216,19 @@ def test_the_other_door_gives_the_same_scores(home, answer, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_run_is_continued_to_its_manifest(tmp_path):
-    home = Home(tmp_path)
-    first = home.layout.trial("winter/phase1_5d_1h", 0)
+def test_a_killed_run_is_continued_to_its_manifest_with_the_same_scores(home, answer, tmp_path):
+    killed = Home(tmp_path)
+    first = killed.layout.trial("winter/phase1_5d_1h", 0)
     with subprocess.Popen(
-        [COMMAND, *RUN], cwd=tmp_path, env=home.environment, stdout=subprocess.DEVNULL
+        [COMMAND, *RUN], cwd=tmp_path, env=killed.environment, stdout=subprocess.DEVNULL
     ) as run:
         while not first.exists():
             assert run.poll() is None, "the run ended before it could be killed"
             time.sleep(0.05)
         run.kill()
-    answer = home.cappuccino(*RUN)
-    assert {each["n_complete"] for each in answer["studies"]} == {5}
-    assert {each["n_running"] for each in answer["studies"]} == {0}
-    assert sum(each["n_failed"] for each in answer["studies"]) == 1
-    assert read_manifest(home.layout.manifest).generation == 1
+    continued = killed.cappuccino(*RUN)
+    assert {each["n_complete"] for each in continued["studies"]} == {5}
+    assert {each["n_running"] for each in continued["studies"]} == {0}
+    assert {each["n_failed"] for each in continued["studies"]} == {0}
+    assert read_manifest(killed.layout.manifest).generation == 1
+    assert killed.scores() == home.scores()

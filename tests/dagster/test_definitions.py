@@ -28,6 +28,7 @@ BLOCKING = {
     "all_phase1_splits_finished",
     "all_phase2_splits_finished",
     "database_agrees_with_studies",
+    "ledger_is_whole",
     "archive_is_whole",
     "members_are_verified",
 }

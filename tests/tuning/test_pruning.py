@@ -13,9 +13,11 @@ from cappuccino_assets.features.arrays import FeatureArrays, save_arrays
 from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.trial_files import trial_rows
+from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.flow import top_up
+from cappuccino_assets.tuning.ledger_entries import ledger_rows
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.profiles import FULL, MINI
@@ -352,7 +354,7 @@ def test_a_real_study_with_pruned_trials_fills_the_warehouse(tmp_path: Path) -> 
     assert len(states) == 6
     assert set(states) == {"COMPLETE", "PRUNED"}
     rows = trial_rows(records, layout)
-    Warehouse(layout).ingest(rows.trials, rows.params, rows.splits)
+    TrialLedger(Warehouse(layout)).append(ledger_rows(rows, layout), rows)
     counts = Warehouse(layout).query("n_done_by_study", {"campaign": "small"}).rows()
     assert counts == [(plan.study_name, 6)]
     n_steps = {row["number"]: row["n_steps"] for row in rows.trials}
