@@ -43,15 +43,10 @@ class Finalist:
         """Its code."""
         return self.entry.vin
 
-    @property
-    def seed(self) -> int:
-        """Source of what is drawn for it; the weights fix it."""
-        return int(self.model.sha256[:15], 16)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FinalTest:
-    """All that a finalist shows on a hold-out.
+    """All that a model shows on a hold-out.
 
     Attributes:
         holdout: The bars.
@@ -106,18 +101,19 @@ def finalist_holdout(finalist: Finalist, arrays: FeatureArrays, holdout_from: da
     return cut_holdout(arrays, holdout_from, lookback=model.config.lookback)
 
 
-def final_test(finalist: Finalist, holdout: Holdout) -> FinalTest:
-    """Let a finalist trade a hold-out, greedily, beside its rivals and at other costs.
+def final_test(model: Model, holdout: Holdout) -> FinalTest:
+    """Let a model trade a hold-out, greedily, beside its rivals and at other costs.
 
-    It is a function of the weights, the configuration and the bars, and runs on the CPU.
+    It is a function of the weights, the configuration and the bars, and runs on the CPU. The random
+    rival's seed is drawn from the digest of the weights.
 
     Raises:
         TrialFailedError: If no bar could be traded through.
         ValueError: If a Sharpe ratio is undefined although something was traded.
     """
-    rules = finalist.model.config.rules
+    rules = model.config.rules
     market = MarketTensors.from_arrays(holdout.arrays)
-    agent = _agent(finalist.model, market)
+    agent = _agent(model, market)
 
     def at_costs(changed: Sequence[TradingRules]) -> list[list[BlockResult]]:
         return backtest(
@@ -129,7 +125,7 @@ def final_test(finalist: Finalist, holdout: Holdout) -> FinalTest:
             lookback=holdout.lookback,
         )
 
-    outcome = trade_holdout(holdout, market, agent, rules, seed=finalist.seed)
+    outcome = trade_holdout(holdout, market, agent, rules, seed=int(model.sha256[:15], 16))
     return FinalTest(
         holdout=holdout,
         outcome=outcome,

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Final
 
 import polars as pl
 
@@ -28,10 +28,12 @@ from cappuccino_assets.storage.files import (
     write_json,
     write_parquet,
 )
+from cappuccino_assets.storage.ledger_rows import LedgerKind, LedgerRow
 from cappuccino_assets.storage.locks import exclusive
-from cappuccino_assets.types import Json
+from cappuccino_assets.storage.trial_ledger import TrialLedger
+from cappuccino_assets.storage.warehouse import Warehouse
 
-KIND: Final = "holdout_opening"
+_TRIAL: Final = ("campaign", "study_name", "number")
 _RECORD: Final = "holdout.json"
 _CHECKSUMS: Final = "checksums.json"
 _TABLES: Final = ("returns", "fills", "books")
@@ -69,28 +71,12 @@ class HoldoutOpening:
         """What distinguishes it from the trial's other openings: the range of bars."""
         return f"{self.begins_at}/{self.ends_at} {self.interval} {self.dataset_digest}"
 
-    def to_json(self) -> Json:
-        """Write as a row of a ledger: identity and outcome."""
+    def row(self) -> LedgerRow:
+        """Write as a row of the trial ledger, which adds the time of the first look."""
         values = asdict(self)
-        identity = {name: values.pop(name) for name in ("campaign", "study_name", "number")}
-        return {"kind": KIND, **identity, "key": self.key, "outcome": values}
-
-    @classmethod
-    def from_json(cls, value: Json) -> Self:
-        """Read what `to_json` wrote."""
-        identity = {name: value[name] for name in ("campaign", "study_name", "number")}
-        return cls(**identity, **value["outcome"])
-
-
-class OpeningLedger(Protocol):
-    """Where openings are on record."""
-
-    def record_opening(self, opening: HoldoutOpening) -> None:
-        """Append an opening, durably, with the time; nothing is appended where it already is.
-
-        A process that dies between the record and the result asks again for the same opening.
-        """
-        ...
+        identity = {name: values.pop(name) for name in _TRIAL}
+        kind = LedgerKind.HOLDOUT_OPENING
+        return LedgerRow(kind=kind, **identity, key=self.key, outcome=values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,35 +104,35 @@ def open_holdout(
     finalist: Finalist,
     arrays: FeatureArrays,
     holdout_from: datetime,
-    *,
-    folder: Path,
-    ledger: OpeningLedger,
+    warehouse: Warehouse,
 ) -> HoldoutRecord:
     """Test a finalist on its campaign's hold-out, or read what its test has shown.
 
-    The opening is on record before a single bar is looked at. To ask again opens nothing.
+    The opening is in the trial ledger before a single bar is looked at. To ask again opens nothing;
+    a test that was cut off is made again, and was recorded once.
 
     Args:
         finalist: Whom to test.
         arrays: All rows of the data set that its campaign searched.
         holdout_from: From which on the campaign saw nothing, UTC.
-        folder: Where results are kept, a folder per opening.
-        ledger: Where openings are on record.
+        warehouse: Holds the ledger, and says where results are kept.
 
     Raises:
         ContractMismatchError: If the arrays are not what it was trained on.
-        IntegrityError: If they were made from other bars, or a kept result is damaged.
+        IntegrityError: If they were made from other bars, or the ledger or a kept result is
+            damaged.
         HistoryTooShortError: If there is no row before the time, or none after it.
         TrialFailedError: If no bar could be traded through.
         ValueError: If a Sharpe ratio is undefined although something was traded.
     """
+    layout = warehouse.layout
     holdout = finalist_holdout(finalist, arrays, holdout_from)
     opening = opening_of(finalist, holdout)
-    path = folder / finalist.vin / sha256_of(opening.key.encode())[:16]
-    with exclusive(folder / ".lock"):
+    path = layout.holdouts / finalist.vin / sha256_of(opening.key.encode())[:16]
+    with exclusive(layout.holdouts_lock):
         if not path.exists():
-            ledger.record_opening(opening)
-            _write(path, opening, final_test(finalist, holdout))
+            TrialLedger(warehouse).append([opening.row()])
+            _write(path, opening, final_test(finalist.model, holdout))
         return read_holdout(path, opening)
 
 
@@ -181,7 +167,7 @@ def read_holdout(path: Path, opening: HoldoutOpening) -> HoldoutRecord:
         if checksums.get(name) != sha256_of_file(path / name):
             raise IntegrityError(f"{path / name} is not what {_CHECKSUMS} says.")
     record = read_object(path / _RECORD)
-    kept = HoldoutOpening.from_json(record["opening"])
+    kept = HoldoutOpening(**record["opening"])
     if kept != opening:
         raise IntegrityError(f"{path} keeps the result of {kept}, not of {opening}.")
     returns, fills, books = (pl.read_parquet(path / f"{name}.parquet") for name in _TABLES)
@@ -204,7 +190,7 @@ def _write(path: Path, opening: HoldoutOpening, test: FinalTest) -> None:
         for name, table in zip(_TABLES, tables, strict=True):
             write_parquet(folder / f"{name}.parquet", table)
         record = {
-            "opening": opening.to_json(),
+            "opening": asdict(opening),
             "performances": [
                 {"name": name, "measures": each.to_json()}
                 for name, each in outcome.performances.items()

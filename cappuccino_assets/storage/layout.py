@@ -85,6 +85,16 @@ class WarehouseLayout:
         return self.archive / ".lock"
 
     @property
+    def holdouts(self) -> Path:
+        """What finalists showed on a hold-out, a folder per VIN and range of bars."""
+        return self.root / "holdouts"
+
+    @property
+    def holdouts_lock(self) -> Path:
+        """The kernel lock of whoever opens a hold-out."""
+        return self.holdouts / ".lock"
+
+    @property
     def ensemble(self) -> Path:
         """The manifest, its generations and member files."""
         return self.root / "ensemble"

@@ -176,3 +176,17 @@ def test_dearer_trading_leaves_less_and_pays_more_fees():
     returns = [each.total_return for each in levels]
     assert returns == sorted(returns, reverse=True)
     assert 0 < levels[1].fees_usd < levels[2].fees_usd
+
+
+def test_members_that_share_an_actor_each_see_their_own_account():
+    class Mirror:
+        n_members = 1
+
+        def act(self, bar, account):
+            return account[..., :1] + bar.unsqueeze(-1)
+
+    bar, account = torch.arange(6).view(2, 3), torch.rand(2, 3, 4)
+
+    trades = SharedActor(Mirror(), n_members=2).act(bar, account)
+
+    torch.testing.assert_close(trades, account[..., :1] + bar.unsqueeze(-1))

@@ -1,6 +1,7 @@
 """Hold-outs that are opened once, on record."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,30 +13,13 @@ from cappuccino_assets.evaluation.holdout import AGENT, RIVALS
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS, Interval
 from cappuccino_assets.registry.archive import archive_trials
 from cappuccino_assets.registry.finalists import final_test, finalist_holdout, load_finalist
-from cappuccino_assets.registry.openings import open_holdout
+from cappuccino_assets.registry.openings import open_holdout, read_holdout
+from cappuccino_assets.storage.trial_ledger import TrialLedger
 from tests.envs.markets import arrays_of, random_arrays
 from tests.registry.trials import content, leave_trials
 
 N_BARS, HOLDOUT_ROW = 700, 500
 HOLDOUT_FROM = datetime.fromtimestamp(HOLDOUT_ROW * 3600, UTC)
-
-
-class WrittenDown:
-    """A ledger in memory."""
-
-    def __init__(self):
-        self.rows = []
-
-    def record_opening(self, opening):
-        if opening.to_json() not in self.rows:
-            self.rows.append(opening.to_json())
-
-
-class Full(WrittenDown):
-    """A ledger that cannot be written to."""
-
-    def record_opening(self, opening):
-        raise OSError("no space left")
 
 
 @pytest.fixture
@@ -53,15 +37,21 @@ def bars(n_bars=N_BARS, *, digest="d1", symbols=DEFAULT_SYMBOLS):
     return replace(arrays, dataset_digest=digest)
 
 
-def test_an_opening_is_recorded_once_and_a_second_call_reads_the_result(finalist, tmp_path):
-    ledger, arrays, folder = WrittenDown(), bars(), tmp_path / "holdouts"
+def openings(warehouse):
+    lines = TrialLedger(warehouse).copied_lines()
+    return [line.row.to_json() for line in lines if line.row.kind == "holdout_opening"]
 
-    first = open_holdout(finalist, arrays, HOLDOUT_FROM, folder=folder, ledger=ledger)
-    kept = content(folder)
-    second = open_holdout(finalist, arrays, HOLDOUT_FROM, folder=folder, ledger=Full())
 
-    assert content(folder) == kept
-    (row,) = ledger.rows
+def test_an_opening_is_recorded_once_and_a_second_call_reads_the_result(finalist, warehouse):
+    arrays = bars()
+
+    first = open_holdout(finalist, arrays, HOLDOUT_FROM, warehouse)
+    kept, ledger = content(warehouse.layout.holdouts), warehouse.layout.ledger.read_bytes()
+    second = open_holdout(finalist, arrays, HOLDOUT_FROM, warehouse)
+
+    assert content(warehouse.layout.holdouts) == kept
+    assert warehouse.layout.ledger.read_bytes() == ledger
+    (row,) = openings(warehouse)
     assert row == {
         "kind": "holdout_opening",
         "campaign": "c",
@@ -89,8 +79,8 @@ def test_an_opening_is_recorded_once_and_a_second_call_reads_the_result(finalist
 def test_a_finalist_is_tested_by_its_own_rules_to_the_cent(finalist):
     holdout = finalist_holdout(finalist, bars(), HOLDOUT_FROM)
 
-    test = final_test(finalist, holdout)
-    again = final_test(finalist, holdout)
+    test = final_test(finalist.model, holdout)
+    again = final_test(finalist.model, holdout)
 
     agent = test.outcome.performances[AGENT]
     assert agent.n_bars == N_BARS - HOLDOUT_ROW - 1
@@ -109,55 +99,59 @@ def test_a_finalist_is_tested_by_its_own_rules_to_the_cent(finalist):
     assert test.outcome.performances == again.outcome.performances
 
 
-def test_a_test_that_was_cut_off_is_made_again_and_leaves_the_same_bytes(finalist, tmp_path):
-    ledger, arrays = WrittenDown(), bars()
-    first, again = tmp_path / "first", tmp_path / "again"
-    open_holdout(finalist, arrays, HOLDOUT_FROM, folder=first, ledger=ledger)
+def test_a_test_that_was_cut_off_is_made_again_and_leaves_the_same_bytes(finalist, warehouse):
+    open_holdout(finalist, bars(), HOLDOUT_FROM, warehouse)
+    whole = content(warehouse.layout.holdouts)
+    shutil.rmtree(warehouse.layout.holdouts)  # as if the process had died after the record
 
-    open_holdout(finalist, arrays, HOLDOUT_FROM, folder=again, ledger=ledger)
+    open_holdout(finalist, bars(), HOLDOUT_FROM, warehouse)
 
-    assert content(first) == content(again)
-    assert len(ledger.rows) == 1
+    assert content(warehouse.layout.holdouts) == whole
+    assert len(openings(warehouse)) == 1
 
 
-def test_another_range_or_finalist_is_another_opening(finalist, tmp_path):
-    ledger = WrittenDown()
+def test_another_range_of_bars_is_another_opening(finalist, warehouse):
     for arrays, start in ((bars(), 500), (bars(), 520), (bars(680), 500)):
         begins = datetime.fromtimestamp(start * 3600, UTC)
-        open_holdout(finalist, arrays, begins, folder=tmp_path / "holdouts", ledger=ledger)
-    assert len({row["key"] for row in ledger.rows}) == len(ledger.rows) == 3
+        open_holdout(finalist, arrays, begins, warehouse)
+    assert len({row["key"] for row in openings(warehouse)}) == len(openings(warehouse)) == 3
 
 
-def test_nothing_is_looked_at_unless_it_is_on_record(finalist, tmp_path):
-    with pytest.raises(OSError, match="no space"):
-        open_holdout(finalist, bars(), HOLDOUT_FROM, folder=tmp_path / "holdouts", ledger=Full())
-    assert list(content(tmp_path / "holdouts")) == []
+def test_nothing_is_looked_at_unless_it_is_on_record(finalist, warehouse):
+    warehouse.layout.ledger.parent.mkdir(parents=True)
+    warehouse.layout.ledger.write_text("no line of a ledger\n")
+    with pytest.raises(IntegrityError, match="ledger"):
+        open_holdout(finalist, bars(), HOLDOUT_FROM, warehouse)
+    assert content(warehouse.layout.holdouts) == {}
 
 
-def test_arrays_that_are_not_the_finalists_are_refused_and_open_nothing(finalist, tmp_path):
-    ledger = WrittenDown()
+def test_arrays_that_are_not_the_finalists_are_refused_and_open_nothing(finalist, warehouse):
     with pytest.raises(IntegrityError, match="was searched on the bars d1"):
-        open_holdout(
-            finalist, bars(digest="d2"), HOLDOUT_FROM, folder=tmp_path / "holdouts", ledger=ledger
-        )
+        open_holdout(finalist, bars(digest="d2"), HOLDOUT_FROM, warehouse)
     fewer = bars(symbols=DEFAULT_SYMBOLS[:3])
     with pytest.raises(ContractMismatchError) as raised:
-        open_holdout(finalist, fewer, HOLDOUT_FROM, folder=tmp_path / "holdouts", ledger=ledger)
+        open_holdout(finalist, fewer, HOLDOUT_FROM, warehouse)
     assert raised.value.field == "symbols"
-    assert ledger.rows == []
+    assert openings(warehouse) == []
 
 
-def test_a_changed_byte_of_a_model_or_a_kept_result_is_found(finalist, tmp_path):
-    ledger, arrays = WrittenDown(), bars()
-    open_holdout(finalist, arrays, HOLDOUT_FROM, folder=tmp_path / "holdouts", ledger=ledger)
-    record = next((tmp_path / "holdouts").rglob("holdout.json"))
+def test_a_changed_byte_of_a_model_or_a_kept_result_is_found(finalist, warehouse):
+    open_holdout(finalist, bars(), HOLDOUT_FROM, warehouse)
+    record = next(warehouse.layout.holdouts.rglob("holdout.json"))
     value = json.loads(record.read_text())
     value["performances"][0]["measures"]["total_return"] += 1e-9
     record.write_text(json.dumps(value))
 
     with pytest.raises(IntegrityError, match=r"holdout\.json is not what"):
-        open_holdout(finalist, arrays, HOLDOUT_FROM, folder=tmp_path / "holdouts", ledger=ledger)
+        open_holdout(finalist, bars(), HOLDOUT_FROM, warehouse)
     weights = finalist.entry.path / "actor.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
     with pytest.raises(IntegrityError):
         load_finalist(finalist.entry.path)
+
+
+def test_a_result_of_another_opening_is_refused(finalist, warehouse):
+    record = open_holdout(finalist, bars(), HOLDOUT_FROM, warehouse)
+    path = next(warehouse.layout.holdouts.rglob("holdout.json")).parent
+    with pytest.raises(IntegrityError, match="keeps the result of"):
+        read_holdout(path, replace(record.opening, number=1))
