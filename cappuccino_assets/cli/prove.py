@@ -42,10 +42,13 @@ def prove_causal(
     began = perf_counter()
     path = _file(source, bars)
     history = _simulated(seed, interval) if path is None else _read(path)
+    import torch
+
     from cappuccino_assets.market.intervals import Interval
     from cappuccino_assets.proofs.prover import prove_causal as prove
     from cappuccino_assets.proofs.settings import ProofSettings
 
+    torch.set_num_threads(1)  # tensors are small, and threads wait for each other
     proof = prove(
         history, settings=ProofSettings(interval=Interval(interval), n_cuts=cuts, seed=seed)
     )
