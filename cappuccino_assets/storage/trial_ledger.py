@@ -23,7 +23,7 @@ from cappuccino_assets.storage.ledger_chain import (
     split_lines,
 )
 from cappuccino_assets.storage.ledger_rows import Identity, LedgerRow
-from cappuccino_assets.storage.locks import exclusive
+from cappuccino_assets.storage.locks import LOCK_TIMEOUT_S, exclusive
 from cappuccino_assets.storage.trial_files import TrialRows
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.types import Json
@@ -39,10 +39,12 @@ class TrialLedger:
 
     Args:
         warehouse: Holds the copy, and says where the file lies.
+        lock_timeout_s: How long to wait for another process that appends.
     """
 
-    def __init__(self, warehouse: Warehouse):
+    def __init__(self, warehouse: Warehouse, *, lock_timeout_s: float = LOCK_TIMEOUT_S):
         self._warehouse, self._layout = warehouse, warehouse.layout
+        self._lock_timeout_s = lock_timeout_s
 
     def append(self, rows: Sequence[LedgerRow], trials: TrialRows = _NO_TRIALS) -> int:
         """Record what is not recorded yet, in the file first and then in the database.
@@ -62,7 +64,7 @@ class TrialLedger:
                 whole; then nothing is written.
             WarehouseError: If another process appends for too long.
         """
-        with exclusive(self._layout.ledger_lock):
+        with exclusive(self._layout.ledger_lock, timeout_s=self._lock_timeout_s):
             copied = self.copied_lines()
             lines = self._whole_lines(copied)
             known = by_identity(lines)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from cappuccino_assets.errors import IntegrityError, WarehouseError
 from cappuccino_assets.storage.layout import WarehouseLayout
@@ -232,6 +233,21 @@ def test_two_processes_that_append_at_once_lose_nothing(
     names = [*studies, "c/phase2_ppo"]  # the last was appended by both
     found = sorted((line.row.study_name, line.row.number) for line in lines)
     assert found == [(name, number) for name in names for number in range(5)]
+
+
+def test_nobody_appends_while_another_does(
+    warehouse: Warehouse, ledger: TrialLedger, file: Path
+) -> None:
+    ledger.append([trial_row(0)])
+    before = file.read_bytes()
+    impatient = TrialLedger(warehouse, lock_timeout_s=0.05)
+    with (
+        FileLock(warehouse.layout.ledger_lock),
+        pytest.raises(WarehouseError, match="Another process"),
+    ):
+        impatient.append([trial_row(1)])
+    assert file.read_bytes() == before
+    assert impatient.append([trial_row(1)]) == 1
 
 
 KILLED = """
