@@ -28,7 +28,7 @@ def decision_ms(width: int, *, n_decisions: int) -> tuple[float, float, float]:
     In milliseconds.
     """
     arrays = market_arrays(layout=Layout.COMPACT)
-    models = [_model(width, seed) for seed in range(N_MEMBERS)]
+    models = [untrained_model(width, seed) for seed in range(N_MEMBERS)]
     ensemble = Ensemble(_manifest(models), models)
     account = np.array([0.3, *[0.1] * 7])
     rows = iter(range(100, 100 + n_decisions + N_WARM))
@@ -45,7 +45,8 @@ def decision_ms(width: int, *, n_decisions: int) -> tuple[float, float, float]:
     return float(median), float(p99), float(np.quantile(wall_ms[N_WARM:], 0.99))
 
 
-def _model(width: int, seed: int) -> Model:
+def untrained_model(width: int, seed: int) -> Model:
+    """A model with random weights, for the market of the comparisons."""
     arrays = market_arrays(layout=Layout.COMPACT)
     space = ActionSpace(kind="continuous", n_symbols=7)
     config = TrialConfig(

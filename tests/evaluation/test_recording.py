@@ -18,12 +18,17 @@ from cappuccino_assets.evaluation.audit import check_trades
 from cappuccino_assets.evaluation.backtest import BlockResult, backtest
 from cappuccino_assets.evaluation.recording import RecordedTrades, TradeRecorder
 from cappuccino_assets.execution.fees import ALPACA, COINBASE, FeeMode, FeeSide, flat_fee
-from cappuccino_assets.features.arrays import FeatureArrays
+from cappuccino_assets.features.arrays import FeatureArrays, build_feature_arrays
 from cappuccino_assets.features.blocks import segment_blocks
+from cappuccino_assets.market.grid import grid_from_bars
 from cappuccino_assets.market.intervals import Interval
+from cappuccino_assets.market.sources.files import FileSource
 from tests.envs.environments import costly_rules
 from tests.envs.markets import arrays_of, random_arrays
 
+REAL_BARS = (
+    Path(__file__).parents[3] / "shared" / "data" / "binance_spot_1h_2020-10_2024-04.parquet"
+)
 SCHEDULES = (
     flat_fee(0.006),
     COINBASE,
@@ -241,3 +246,22 @@ def test_the_plain_ledger_shares_no_code_with_the_package():
         if name
     }
     assert not [name for name in modules if name.startswith(("cappuccino_assets", "torch"))]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL_BARS.exists(), reason=f"needs the real bars of {REAL_BARS}")
+def test_recorded_trades_add_up_on_real_bars_and_their_gaps():
+    arrays = build_feature_arrays(grid_from_bars(FileSource(path=REAL_BARS).fetch_bars()))
+    rules = costly_rules(arrays, fees=COINBASE, cycle_bars=168, trailing_stop_pct=0.05)
+    rules = replace(rules, initial_cash_usd=100_000.0)
+    n_symbols = len(arrays.symbols)
+
+    recorded, results = record(
+        arrays, RandomActor(rate=0.05, seeds=[1], n_symbols=n_symbols), rules
+    )
+    checked = check_trades(recorded, arrays, rules)
+
+    assert not arrays.observed.all()
+    assert checked.agrees, checked.first_fault
+    assert checked.n_bars == sum(each.n_bars for each in results) > 20_000
+    assert checked.n_fills > 5_000
