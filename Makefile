@@ -12,6 +12,8 @@ BASE := .venv/.installed
 TEST := .venv/.installed-test
 DEV := .venv/.installed-dev
 BENCH := .venv/.installed-bench
+# A process a core; the tests of one file share one, and what it has made.
+CORES := -n auto --dist loadfile
 # Tests and linters start no telemetry of their own.
 export DAGSTER_DISABLE_TELEMETRY := 1
 
@@ -50,17 +52,17 @@ dev: $(BASE)
 	DAGSTER_HOME="$(CURDIR)" $(BIN)/dagster dev
 
 test: $(TEST)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(CORES)
 
 test-all: $(TEST)
-	$(BIN)/python -m pytest -m "not network"
+	$(BIN)/python -m pytest $(CORES) -m "not network"
 
 check: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(CORES)
 	$(BIN)/dagster definitions validate -m cappuccino_assets.definitions
 
 bench: $(BENCH)

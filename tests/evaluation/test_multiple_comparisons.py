@@ -21,6 +21,7 @@ def test_by_hand() -> None:
     assert benjamini_hochberg(p_values).tolist() == pytest.approx([0.02, 0.04, 0.04, 0.02])
 
 
+@pytest.mark.slow  # statsmodels takes its time
 @given(p_lists)
 def test_other_libraries_agree(p_list: list[float]) -> None:
     p_values = np.array(p_list)
