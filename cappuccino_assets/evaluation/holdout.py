@@ -1,6 +1,6 @@
 """The final hold-out: its bars, and what an agent and its rivals do on them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -132,28 +132,19 @@ def trade_holdout(
         TrialFailedError: If no bar could be traded through.
         ValueError: If a Sharpe ratio is undefined although something was traded.
     """
-    arrays, blocks, lookback = holdout.arrays, holdout.group_blocks, holdout.lookback
-    recorder, holding = TradeRecorder(), holding_rules(rules)
-    n_symbols = len(arrays.symbols)
+    arrays, recorder = holdout.arrays, TradeRecorder()
+    holding, n_symbols = holding_rules(rules), len(arrays.symbols)
     holders = [cycled_hodl(n_symbols), bitcoin_only(arrays.symbols), cash(n_symbols)]
     traded, *held = backtest(
         arrays,
         SideBySide([agent, *holders]),
         market=market,
         rules=[rules, holding, holding, holding],
-        blocks=[blocks] * 4,
-        lookback=lookback,
+        blocks=[holdout.group_blocks] * 4,
+        lookback=holdout.lookback,
         watch=recorder,
     )
-    at_random = random_backtest(
-        arrays,
-        market=market,
-        rules=rules,
-        blocks=blocks,
-        lookback=lookback,
-        turnover_per_bar=sum(each.turnover for each in traded) / sum(r.n_bars for r in traded),
-        seed=seed,
-    )
+    at_random = _traded_at_random(holdout, market, rules, like=traded, seed=seed)
     results = dict(zip((AGENT, *RIVALS), (traded, *held, at_random), strict=True))
     return HoldoutOutcome(
         results=results,
@@ -161,4 +152,24 @@ def trade_holdout(
             name: performance(each, interval=arrays.interval) for name, each in results.items()
         },
         trades=recorder.recorded(arrays, rules),
+    )
+
+
+def _traded_at_random(
+    holdout: Holdout,
+    market: MarketTensors,
+    rules: TradingRules,
+    *,
+    like: Sequence[BlockResult],
+    seed: int,
+) -> list[BlockResult]:
+    turnover, n_bars = sum(each.turnover for each in like), sum(each.n_bars for each in like)
+    return random_backtest(
+        holdout.arrays,
+        market=market,
+        rules=rules,
+        blocks=holdout.group_blocks,
+        lookback=holdout.lookback,
+        turnover_per_bar=turnover / n_bars,
+        seed=seed,
     )
