@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -20,7 +19,7 @@ from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import PruningRule
 from cappuccino_assets.tuning.spaces import Constant, Consumer
-from cappuccino_assets.tuning.studies import study_storage
+from cappuccino_assets.tuning.studies import open_study, study_storage
 from cappuccino_assets.tuning.tasks import perform
 from cappuccino_assets.tuning.worker import objective_of
 from cappuccino_assets.tuning.workers import Progress, run_studies
@@ -58,6 +57,16 @@ def checkpoints_of(plan: StudyPlan, layout: WarehouseLayout) -> list[Path]:
     return list(layout.checkpoints(plan.study_name, 0).parent.rglob("0*/checkpoint.json"))
 
 
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.parent.name)
+
+
+def looks_of(plan: StudyPlan, layout: WarehouseLayout) -> list[dict[int, float]]:
+    """What each trial's splits were like part of the way; empty without pruning."""
+    with study_storage(layout.studies) as storage:
+        return [trial.intermediate_values for trial in open_study(plan, storage).trials]
+
+
 def kill_workers() -> None:
     for task in Path("/proc/self/task").iterdir():
         for child in (task / "children").read_text().split():
@@ -65,16 +74,18 @@ def kill_workers() -> None:
                 os.kill(int(child), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("pruning", [None, LOOK])
-def test_a_study_whose_worker_is_killed_in_a_trial_ends_with_the_same_scores(
-    tmp_path: Path, pruning: PruningRule | None
+@pytest.mark.parametrize(
+    ("pruning", "step"), [(None, CHECKPOINT_STEPS), (LOOK, LOOK.step_of(STEPS) + CHECKPOINT_STEPS)]
+)
+def test_a_study_whose_worker_is_killed_in_a_trial_ends_with_the_same_scores_and_looks(
+    tmp_path: Path, pruning: PruningRule | None, step: int
 ) -> None:
     through, killed = (WarehouseLayout(root=tmp_path / name) for name in ("through", "killed"))
     plan = plan_of(killed, pruning=pruning)
     ended = Event()
 
     def kill_after_a_checkpoint() -> None:
-        while not (checkpoints_of(plan, killed) or ended.wait(0.01)):
+        while step not in map(step_of, checkpoints_of(plan, killed)) and not ended.wait(0.001):
             pass
         kill_workers()
 
@@ -90,35 +101,10 @@ def test_a_study_whose_worker_is_killed_in_a_trial_ends_with_the_same_scores(
 
     events = read_json(killed.trial(plan.study_name, 0) / "trial.json")["events"]
     assert [event["event"] for event in events] == ["continued"]
-    assert events[0]["step"] >= CHECKPOINT_STEPS
+    assert events[0]["step"] >= step
     assert scores == searched(plan_of(through, pruning=pruning), through)
+    assert looks_of(plan, killed) == looks_of(plan, through)
     assert not checkpoints_of(plan, killed)  # nothing is left behind
-
-
-class Killed(BaseException):
-    """Ends a trial like a signal would."""
-
-
-def test_a_trial_that_was_looked_at_is_not_looked_at_again_later(tmp_path: Path) -> None:
-    layout = WarehouseLayout(root=tmp_path)
-    plan = plan_of(layout, pruning=LOOK)
-    search = plan.search_arrays(small_arrays(drift=0.005))
-    looks: list[list[float]] = []
-
-    def look(values: Sequence[float]) -> str | None:
-        looks.append(list(values))
-        return None
-
-    def die(values: Sequence[float]) -> str | None:
-        looks.append(list(values))
-        raise Killed
-
-    with pytest.raises(Killed):
-        run_trial(plan, PPO, 0, search, layout, prune=die)
-    run_trial(plan, PPO, 0, search, layout, prune=look)
-
-    assert len(looks) == 2
-    assert looks[0] == looks[1]
 
 
 def test_a_trial_that_is_settled_leaves_no_checkpoint(tmp_path: Path) -> None:
