@@ -147,6 +147,9 @@ _LAYERS: Final = {  # the first range found counts
     ("mini", 2, "ppo"): (_MINI_PPO2, _MINI, _FULL),
     ("mini", 2, "ddqn"): (_MINI_DDQN, _MINI, _FULL_DDQN, _FULL),
 }
+# At 0.1 seven of DDQN's 70 trades hold, and it seldom stays in what it bought; at 0.6 it finds more
+# of a planted signal (docs/learning.md).
+_DDQN_CONSTANTS: Final = (Constant(name="hold_threshold", value=0.6, consumer=Consumer.RULES),)
 _CONSTANTS: Final = {
     # A rollout as long as the largest batch, or the larger batches would be one and the same.
     ("full", 1, "ppo"): (
@@ -157,6 +160,8 @@ _CONSTANTS: Final = {
         Constant(name="break_step", value=8_192, consumer=Consumer.TRIAL),
         Constant(name="target_step", value=2_048, consumer=Consumer.AGENT),
     ),
+    ("full", 2, "ddqn"): _DDQN_CONSTANTS,
+    ("mini", 2, "ddqn"): _DDQN_CONSTANTS,
 }
 _CONSUMERS: Final = {  # whatever is not named is the agent's
     "lookback": Consumer.TRIAL,

@@ -120,6 +120,6 @@ DDQN_PHASE2 = SHARED | {
     "epsilon_decay_fraction": 0.5,
     "buffer_size": 512,
     "target_update": 200,
-    "train_frequency": 8,
+    "train_frequency": 4,  # with less, it learns to hold what it began with: nothing
     "n_step": 3,
 }

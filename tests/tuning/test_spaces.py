@@ -146,6 +146,19 @@ def test_what_mini_narrows() -> None:
     assert ddqn["buffer_size"] == Choice((1_000, 2_000, 4_000))
 
 
+@pytest.mark.parametrize("profile", ["mini", "full"])
+def test_most_of_ddqns_trades_hold(profile: str) -> None:
+    constants = {
+        space: [
+            (each.name, each.value, each.consumer) for each in space_of(profile, *space).constants
+        ]
+        for space in SPACES
+    }
+    assert constants[2, "ddqn"] == [("hold_threshold", 0.6, Consumer.RULES)]
+    assert constants[2, "ppo"] == []
+    assert "hold_threshold" not in [name for name, _, _ in constants[1, "ppo"]]
+
+
 def test_a_digest_tells_two_spaces_apart() -> None:
     digests = {space_of(*case).digest for case in CASES}
 
