@@ -120,9 +120,7 @@ class ResilientTraining:
             TrialFailedError: If a weight or diagnostic is not finite.
             InfrastructureError: If memory does not suffice for the smallest part.
         """
-        return self._within_memory(
-            lambda: _together([self._open(part).outcome() for part in self._parts()])
-        )
+        return self._within_memory(self._outcome)
 
     def _parts(self) -> list[slice]:
         return self._rung.parts(len(self._members))
@@ -159,19 +157,30 @@ class ResilientTraining:
             torch.cuda.empty_cache()
 
     def _advance(self, until_step: int) -> None:
-        parts = self._parts()
-        for part in parts:
-            training = self._open(part)
-            while training.n_done < min(until_step, training.n_steps):
-                before, every = training.n_done, self._resilience.every
-                stop = until_step if every is None else (before // every + 1) * every
-                training.advance(min(stop, until_step))
-                due = every is not None and training.n_done >= stop
-                if due and training.n_done < training.n_steps:
-                    self._keep(part, training)
-            if len(parts) > 1:
+        for part in self._parts():
+            self._n_done = self._trained(part, until_step).n_done
+
+    def _outcome(self) -> TrainedPopulation:
+        # A step down has forgotten what was in memory only, so the parts come here anew.
+        parts = [self._trained(part, self._n_done).outcome() for part in self._parts()]
+        if any(part.n_steps != self._n_done for part in parts):
+            n_steps = [part.n_steps for part in parts]
+            raise RuntimeError(f"After {self._n_done} steps, parts have done {n_steps}.")
+        return _together(parts)
+
+    def _trained(self, part: slice, until_step: int) -> PopulationTraining:
+        training = self._open(part)
+        begun = training.n_done
+        while training.n_done < min(until_step, training.n_steps):
+            before, every = training.n_done, self._resilience.every
+            stop = until_step if every is None else (before // every + 1) * every
+            training.advance(min(stop, until_step))
+            due = every is not None and training.n_done >= stop
+            if due and training.n_done < training.n_steps:
                 self._keep(part, training)
-            self._n_done = training.n_done
+        if training.n_done > begun and self._rung.n_parts > 1:
+            self._keep(part, training)
+        return training
 
     def _keep(self, part: slice, training: PopulationTraining) -> None:
         self._folder(part).write(training.n_done, training.state_dict())

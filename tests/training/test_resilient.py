@@ -42,6 +42,34 @@ class Narrow:
         return population(self._agent, plans, device=device, micro_batch=micro_batch)
 
 
+class Full(PopulationTraining):
+    """Goes on with another's training; its outcome finds no room while anything is lacking."""
+
+    def __init__(self, training: PopulationTraining, lacking: list[str]):
+        vars(self).update(vars(training))
+        self._lacking = lacking
+
+    def outcome(self) -> TrainedPopulation:
+        if self._lacking:
+            self._lacking.pop()
+            torch.empty(2**60, dtype=torch.uint8)  # raises
+        return super().outcome()
+
+
+class NarrowInTheEnd(Narrow):
+    """Builds trainings whose first outcomes find no room."""
+
+    def __init__(self, algorithm: str, *, n_failures: int):
+        super().__init__(algorithm)
+        self._lacking = ["room"] * n_failures
+
+    def __call__(
+        self, plans: Sequence[MemberPlan], *, device: torch.device, micro_batch: int
+    ) -> PopulationTraining:
+        training = super().__call__(plans, device=device, micro_batch=micro_batch)
+        return Full(training, self._lacking)
+
+
 def resilient(
     build: Narrow, folder: Path, *, every: int | None = None, code: str = "1"
 ) -> ResilientTraining:
@@ -55,9 +83,9 @@ def resilient(
     )
 
 
-def whole(algorithm: str) -> TrainedPopulation:
+def whole(algorithm: str, *, until: int = N_STEPS) -> TrainedPopulation:
     training = population(AGENTS[algorithm], members(*SEEDS))
-    training.advance(N_STEPS)
+    training.advance(until)
     return training.outcome()
 
 
@@ -117,6 +145,29 @@ def test_parts_that_were_killed_go_on_each_from_its_own_checkpoint(tmp_path: Pat
 
     assert_same(again.outcome(), whole("ppo"))
     assert {"event": "continued", "step": 512} in again.events
+
+
+@ALGORITHMS
+@pytest.mark.parametrize(("n_failures", "every"), [(1, None), (1, 300), (2, None)])
+def test_an_outcome_without_room_is_still_that_of_the_whole_training(
+    algorithm: str, n_failures: int, every: int | None, tmp_path: Path
+) -> None:
+    build = NarrowInTheEnd(algorithm, n_failures=n_failures)
+    training = resilient(build, tmp_path, every=every)
+    training.advance(700)
+    training.advance(N_STEPS)
+
+    assert_same(training.outcome(), whole(algorithm))
+    assert [event["n_parts"] for event in training.events] == [2, 3][:n_failures]
+
+
+def test_an_outcome_without_room_part_of_the_way_is_that_of_its_step(tmp_path: Path) -> None:
+    training = resilient(NarrowInTheEnd("ppo", n_failures=1), tmp_path, every=256)
+    training.advance(400)
+
+    assert_same(training.outcome(), whole("ppo", until=400))
+    training.advance(N_STEPS)
+    assert_same(training.outcome(), whole("ppo"))
 
 
 def test_memory_that_suffices_for_nothing_is_the_machines_failure(tmp_path: Path) -> None:
