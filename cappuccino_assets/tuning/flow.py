@@ -3,14 +3,16 @@
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Final
 
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import OperationalError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
@@ -19,8 +21,9 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import exclusive
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.spaces import suggest
-from cappuccino_assets.tuning.studies import n_done, open_study, pruner_of, put_back
+from cappuccino_assets.tuning.studies import BEGUN, EARLY, n_done, open_study, pruner_of, put_back
 from cappuccino_assets.tuning.tasks import Objective, Outcome, Result, Rival, Task, perform
+from cappuccino_assets.types import Json
 
 PAUSE_S: Final = 10.0
 _MAX_FAULTS_IN_A_ROW: Final = 4
@@ -37,9 +40,10 @@ class StudyFlow:
 
     A trial is asked when all but the last few before it are known, however many processes run
     them and whichever ends first: so neither their number nor their speed changes any trial. The
-    sampler is seeded anew for every trial, by its number. A trial whose process died, or for which
-    memory or disk gave way, is run again under its number, hence with its values and seeds: an
-    interrupted study ends like one that was not. After a few times in vain it fails.
+    sampler is seeded anew for every trial, by its number. A trial that was interrupted, or for
+    which memory or disk gave way, is run again under its number, hence with its values and seeds,
+    before anything after it is told: an interrupted study ends like one that was not. A trial
+    whose process died, or for which the machine gave way, a few times in vain fails.
 
     Args:
         plan: The study.
@@ -65,11 +69,16 @@ class StudyFlow:
         self._waiting: deque[Task] = deque()
         self._results: dict[int, Result] = {}
         study.pruner = pruner_of(plan.profile.pruning)
-        self._fill()
+        self._patiently(lambda: self._put_back_orphans(died=True))
+        self._settle()
 
     def take(self) -> Task | None:
         """Hand out the next trial; None while there is none to run."""
-        return self._waiting.popleft() if self._waiting else None
+        if not self._waiting:
+            return None
+        task = self._waiting.popleft()
+        self._patiently(lambda: self._running[task.number].set_user_attr(BEGUN, True))
+        return task
 
     def finish(self, number: int, result: Result) -> int:
         """Take the result of a trial, and tell it when its turn has come.
@@ -82,18 +91,25 @@ class StudyFlow:
             InfrastructureError: If the machine gives way several times in a row.
         """
         self._results[number] = result
+        if number != min(self._running) and result.outcome is not Outcome.FAULT:
+            self._patiently(lambda: self._running[number].set_user_attr(EARLY, asdict(result)))
+        return self._settle()
+
+    def abandon(self) -> None:
+        """Let whoever continues the study run what was asked and has no result."""
+        self._running.clear()
+        self._waiting.clear()
+        self._patiently(lambda: self._put_back_orphans(died=False))
+
+    def _settle(self) -> int:
+        """Tell what has its turn, and ask in its place; say how many were told."""
+        self._fill()
         n_told = 0
-        while self._running and (first := next(iter(self._running))) in self._results:
+        while self._running and (first := min(self._running)) in self._results:
             self._tell(first, self._results.pop(first))
             self._fill()
             n_told += 1
         return n_told
-
-    def abandon(self) -> None:
-        """Put back what was asked and has no result."""
-        self._running.clear()
-        self._waiting.clear()
-        self._put_back_orphans()
 
     def _fill(self) -> None:
         while len(self._running) < self.plan.profile.n_asked_ahead and self._is_short:
@@ -104,30 +120,34 @@ class StudyFlow:
         return n_done(self.study) + len(self._running) < self.plan.n_trials
 
     def _ask(self) -> None:
-        self._put_back_orphans()
-        rivals, number = self._rivals(), self._next_number()
+        self._put_back_orphans(died=False)  # of an earlier try at asking
+        number = self._next_number()
+        rivals = self._rivals(number)
         seed = self.plan.seed_of("sampler", number)
         self.study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
         trial = self.study.ask()
         params = suggest(trial, self.plan.space)
-        self._running[trial.number] = trial
-        self._waiting.append(
-            Task(plan=self.plan, number=trial.number, params=params, rivals=rivals)
-        )
+        self._running[number] = trial
+        if EARLY in trial.user_attrs:
+            self._results[number] = _read(trial.user_attrs[EARLY])
+            return
+        self._waiting.append(Task(plan=self.plan, number=number, params=params, rivals=rivals))
 
     def _next_number(self) -> int:
         trials = self.study.get_trials(deepcopy=False)
         waiting = (trial.number for trial in trials if trial.state is TrialState.WAITING)
         return min(waiting, default=len(trials))
 
-    def _rivals(self) -> tuple[Rival, ...]:
+    def _rivals(self, number: int) -> tuple[Rival, ...]:
+        """Collect the complete trials that are known when a trial is asked for the first time."""
         if self.plan.profile.pruning is None:
             return ()
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        n_ahead = self.plan.profile.n_asked_ahead
         return tuple(
-            Rival(value=trial.value, looks=tuple(trial.intermediate_values.values()))
+            Rival(value=trial.value, looks=_in_order(trial.intermediate_values))
             for trial in complete
-            if trial.value is not None
+            if trial.value is not None and trial.number + n_ahead <= number
         )
 
     def _tell(self, number: int, result: Result) -> None:
@@ -142,7 +162,7 @@ class StudyFlow:
 
     def _record(self, number: int, result: Result) -> None:
         if result.outcome is Outcome.FAULT:
-            put_back(self.study, number, reason=str(result.reason))
+            self._put_back(self.study.get_trials(deepcopy=False)[number], reason=result.reason)
             return
         trial = self._running[number]
         for split, value in enumerate(result.looks):
@@ -153,13 +173,19 @@ class StudyFlow:
         state = _STATES[result.outcome]
         self.study.tell(number, values=result.value, state=state, skip_if_finished=True)
 
-    def _put_back_orphans(self) -> None:
+    def _put_back_orphans(self, *, died: bool) -> None:
+        """Free trials that nobody runs; what a process began and did not survive counts."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.number not in self._running:
-                untold = self._layout.trial(self.plan.study_name, trial.number)
-                if untold.exists():  # it ended, but that was never recorded
-                    shutil.rmtree(untold)
-                put_back(self.study, trial.number, reason="Its process died.")
+                counts = died and trial.user_attrs.get(BEGUN) and EARLY not in trial.user_attrs
+                self._put_back(trial, reason="Its process died." if counts else None)
+
+    def _put_back(self, trial: FrozenTrial, *, reason: str | None) -> None:
+        name = self.plan.study_name
+        if EARLY not in trial.user_attrs:  # its folder, if there is one, was never counted
+            _remove(self._layout.trial(name, trial.number))
+        if not put_back(self.study, trial, reason=reason):
+            _remove(self._layout.checkpoints(name, trial.number))
 
     def _patiently(self, act: Callable[[], None]) -> None:
         """Do what the database may refuse for a while."""
@@ -188,6 +214,21 @@ class StudyFlow:
                 f"The last {len(last)} trials of {self.plan.study_name} failed. "
                 f"The last one: {reasons[-1]}"
             )
+
+
+def _in_order(looks: Mapping[int, float]) -> tuple[float, ...]:
+    return tuple(looks[split] for split in sorted(looks))
+
+
+def _read(stored: Json) -> Result:
+    return Result(
+        **stored | {"outcome": Outcome(stored["outcome"]), "looks": tuple(stored["looks"])}
+    )
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 @contextmanager

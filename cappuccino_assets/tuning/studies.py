@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import optuna
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from cappuccino_assets.errors import CampaignMismatchError
 from cappuccino_assets.tuning.plans import StudyPlan
@@ -19,7 +19,9 @@ from cappuccino_assets.tuning.pruning import PruningRule
 DONE: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 _BUSY_TIMEOUT_S: Final = 60
 _MAX_RETRIES: Final = 3
-_GIVEN_UP: Final = "given_up"  # reasons, one for every time
+BEGUN: Final = "begun"  # attributes of a trial: whether a process has it,
+EARLY: Final = "early"  # the result that waits for those of earlier trials,
+_GIVEN_UP: Final = "given_up"  # and the reasons of its tries in vain
 
 
 @contextmanager
@@ -134,23 +136,26 @@ def _experimental_allowed() -> Iterator[None]:
         yield
 
 
-def put_back(study: optuna.Study, number: int, *, reason: str) -> None:
+def put_back(study: optuna.Study, trial: FrozenTrial, *, reason: str | None) -> bool:
     """Let a running trial be asked again under its number, unless that was done too often.
 
     Args:
-        study: The study; its trial is running, but nobody runs it.
-        number: Number of the trial.
-        reason: Why it was given up.
+        study: The study.
+        trial: Is running, but nobody runs it.
+        reason: What it counts as a try in vain for; None counts nothing.
+
+    Returns:
+        Whether it will be asked again; otherwise it has failed.
     """
-    trial = study.get_trials(deepcopy=False)[number]
-    reasons = [*trial.user_attrs.get(_GIVEN_UP, []), reason]
+    reasons = [*trial.user_attrs.get(_GIVEN_UP, []), *([reason] if reason else [])]
     storage, trial_id = study._storage, trial._trial_id  # the public door can only queue a copy
     storage.set_trial_user_attr(trial_id, _GIVEN_UP, reasons)
+    storage.set_trial_user_attr(trial_id, BEGUN, False)
     if len(reasons) <= _MAX_RETRIES:
-        storage.set_trial_state_values(trial_id, TrialState.WAITING)
-        return
+        return storage.set_trial_state_values(trial_id, TrialState.WAITING)
     storage.set_trial_user_attr(trial_id, "failure", f"It was given up {len(reasons)} times.")
-    study.tell(number, state=TrialState.FAIL)
+    study.tell(trial.number, state=TrialState.FAIL)
+    return False
 
 
 def _mismatch(study_name: str, field: str, stored: Any, asked: Any) -> CampaignMismatchError:

@@ -131,7 +131,7 @@ def _distribute(
         while idle and (found := _next_task(opened, flows)) is not None:
             connection = idle.popleft()
             running[connection] = found
-            connection.send(found[1])
+            _send(connection, found[1])
 
     assign()
     while running:
@@ -156,6 +156,13 @@ def _next_task(
         if (task := flow.take()) is not None:
             return flow, task
     return None
+
+
+def _send(connection: Any, task: Task) -> None:
+    try:
+        connection.send(task)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise WorkerError(f"The worker for {task.plan.study_name} died.") from error
 
 
 def _received(connection: Any, study_name: str) -> Result:

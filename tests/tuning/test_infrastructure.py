@@ -115,12 +115,14 @@ def test_incident_39_a_machine_that_stays_unfit_stops_the_study_and_prunes_nothi
     with pytest.raises(InfrastructureError, match=r"gave way 4 times in a row.*MemoryError"):
         top_up(plan, layout, storage, unfit, pause_s=0)
 
-    assert set(states_of(plan, storage)) == {"COMPLETE", "WAITING"}
+    states = states_of(plan, storage)
+    assert states[:3] == ["COMPLETE", "COMPLETE", "FAIL"]  # tried four times
+    assert set(states[3:]) == {"WAITING"}
     assert n_done(open_study(plan, storage)) == 2
 
     fit = Objective(MACHINE["numpy"], gives_way=lambda n_calls: False)
     top_up(plan, layout, storage, fit, pause_s=0)
-    assert states_of(plan, storage) == ["COMPLETE"] * 8
+    assert states_of(plan, storage) == ["COMPLETE"] * 2 + ["FAIL"] + ["COMPLETE"] * 6
 
 
 def test_incident_39_a_database_that_is_locked_for_a_while_is_waited_for(

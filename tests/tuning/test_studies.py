@@ -19,17 +19,16 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import exclusive
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.tuning.distributions import Integers, Value
-from cappuccino_assets.tuning.flow import StudyFlow, top_up
+from cappuccino_assets.tuning.flow import top_up
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner
 from cappuccino_assets.tuning.records import trial_records
 from cappuccino_assets.tuning.studies import (
     best_score,
-    n_done,
     open_study,
     study_storage,
 )
-from cappuccino_assets.tuning.tasks import Objective, perform
+from cappuccino_assets.tuning.tasks import Objective
 from tests.tuning.small import small_arrays, small_plan
 
 Params = dict[str, Value]
@@ -74,50 +73,6 @@ def test_a_study_is_topped_up_and_then_left_alone(
     assert (len(first), len(more)) == (2, 5)
     assert more[:2] == first
     assert again == more
-
-
-def test_a_study_that_is_interrupted_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    def trials_of(name: str, *stops: int) -> list[tuple[Params, float | None]]:
-        """End the process, as it were, after so many trials; beyond ten the sampler learns."""
-        layout = WarehouseLayout(root=tmp_path / name)
-        for stop in stops:
-            with study_storage(layout.studies) as storage:
-                flow = StudyFlow(plan_of(16), open_study(plan_of(16), storage), layout, pause_s=0)
-                while n_done(flow.study) < stop and (task := flow.take()) is not None:
-                    flow.finish(task.number, perform(task, slope))
-        with study_storage(layout.studies) as storage:
-            return run(plan_of(16), layout, storage)
-
-    assert trials_of("through") == trials_of("interrupted", 1, 4, 12, 14)
-
-
-def test_neither_the_number_of_workers_nor_their_speed_changes_a_trial(tmp_path: Path) -> None:
-    def trials_of(name: str, n_at_once: int) -> list[tuple[Params, float | None]]:
-        """Hold several trials at once, and finish the last one first."""
-        layout = WarehouseLayout(root=tmp_path / name)
-        with study_storage(layout.studies) as storage:
-            flow = StudyFlow(plan_of(16), open_study(plan_of(16), storage), layout)
-            while held := [task for _ in range(n_at_once) if (task := flow.take())]:
-                for task in reversed(held):
-                    flow.finish(task.number, perform(task, slope))
-            return run(plan_of(16), layout, storage)
-
-    assert trials_of("one", 1) == trials_of("three", 3) == trials_of("many", 9)
-
-
-def test_a_trial_is_asked_when_all_but_the_last_few_are_known(
-    layout: WarehouseLayout, storage: RDBStorage
-) -> None:
-    plan = plan_of(9)
-    flow = StudyFlow(plan, open_study(plan, storage), layout)
-    n_ahead = plan.profile.n_asked_ahead
-    tasks = [task for _ in range(9) if (task := flow.take())]
-    assert [task.number for task in tasks] == list(range(n_ahead))
-    assert flow.finish(1, perform(tasks[1], slope)) == 0  # trial 0 is told before it
-    assert flow.take() is None
-    assert flow.finish(0, perform(tasks[0], slope)) == 2
-    more = [task for _ in range(9) if (task := flow.take())]
-    assert [task.number for task in more] == [n_ahead, n_ahead + 1]
 
 
 def test_every_trial_draws_values_of_its_own(layout: WarehouseLayout, storage: RDBStorage) -> None:
@@ -189,36 +144,6 @@ def test_incident_16_a_value_that_is_none_completes_no_trial(
         TrialState.FAIL,
         TrialState.COMPLETE,
     ]
-
-
-def test_a_trial_whose_process_died_is_run_again_under_its_number(
-    layout: WarehouseLayout, storage: RDBStorage
-) -> None:
-    plan = plan_of(2)
-    abandoned = open_study(plan, storage).ask()
-    drawn = {p.name: p.suggest(abandoned) for p in plan.space.parameters}
-
-    run(plan, layout, storage)
-
-    records = trial_records([plan], storage)
-    assert [record["state"] for record in records] == ["COMPLETE", "COMPLETE"]
-    assert records[0]["params"] == drawn
-    first = open_study(plan, storage).trials[0]
-    assert first.user_attrs["given_up"] == ["Its process died."]
-
-
-def test_a_trial_that_is_given_up_again_and_again_fails(
-    layout: WarehouseLayout, storage: RDBStorage
-) -> None:
-    plan = plan_of(1)
-    for _ in range(4):
-        flow = StudyFlow(plan, open_study(plan, storage), layout)
-        task = flow.take()
-        assert task is not None
-        assert task.number == 0
-    run(plan, layout, storage)
-    states = [record["state"] for record in trial_records([plan], storage)]
-    assert states == ["FAIL", "COMPLETE"]
 
 
 def test_incident_24_the_best_score_is_the_highest_by_sign(

@@ -1,0 +1,210 @@
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from optuna.storages import RDBStorage
+
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.tuning.distributions import Value
+from cappuccino_assets.tuning.flow import StudyFlow, flowing, top_up
+from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.pruning import Pruner, PruningRule
+from cappuccino_assets.tuning.records import trial_records
+from cappuccino_assets.tuning.studies import n_done, open_study, study_storage
+from cappuccino_assets.tuning.tasks import Objective, Outcome, Result, Task, perform
+from tests.tuning.small import SMALL, small_arrays, small_plan
+
+N_TRIALS = 16  # beyond ten the sampler learns from what is stored
+RULED = replace(SMALL, pruning=PruningRule(fraction=0.5, p_threshold=0.05, n_startup_trials=1))
+Params = dict[str, Value]
+Trials = list[tuple[Params, float | None]]
+
+
+def slope(params: Params, number: int, prune: Pruner | None) -> float:
+    if prune is not None:
+        prune([float(number % 5)] * 6)
+    return float(params["gamma"]) - float(params["lookback"])
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> WarehouseLayout:
+    return WarehouseLayout(root=tmp_path)
+
+
+@pytest.fixture
+def storage(layout: WarehouseLayout) -> Iterator[RDBStorage]:
+    with study_storage(layout.studies) as opened:
+        yield opened
+
+
+def plan_of(n_trials: int = N_TRIALS, **changes: object) -> StudyPlan:
+    return small_plan(small_arrays(10), n_trials=n_trials, **changes)
+
+
+def flow_of(plan: StudyPlan, layout: WarehouseLayout, storage: RDBStorage) -> StudyFlow:
+    return StudyFlow(plan, open_study(plan, storage), layout, pause_s=0)
+
+
+def finished(
+    plan: StudyPlan, layout: WarehouseLayout, storage: RDBStorage, objective: Objective = slope
+) -> Trials:
+    top_up(plan, layout, storage, objective, pause_s=0)
+    return [(record["params"], record["value"]) for record in trial_records([plan], storage)]
+
+
+def in_folder(folder: Path, act: Callable[[WarehouseLayout, RDBStorage], Trials]) -> Trials:
+    layout = WarehouseLayout(root=folder)
+    with study_storage(layout.studies) as storage:
+        return act(layout, storage)
+
+
+@pytest.mark.parametrize("profile", [SMALL, RULED])
+@pytest.mark.parametrize("orderly", [True, False])
+def test_a_study_that_is_interrupted_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, profile: object, orderly: bool
+) -> None:
+    plan = plan_of(profile=profile)
+    seen: dict[int, list[Task]] = {}
+
+    def interrupted(layout: WarehouseLayout, storage: RDBStorage) -> Trials:
+        for stop in (1, 6, 12, 14):
+            flow = flow_of(plan, layout, storage)
+            while n_done(flow.study) < stop and (task := flow.take()) is not None:
+                seen.setdefault(task.number, []).append(task)
+                flow.finish(task.number, perform(task, slope))
+            if orderly:
+                flow.abandon()
+        return finished(plan, layout, storage)
+
+    def through(layout: WarehouseLayout, storage: RDBStorage) -> Trials:
+        flow = flow_of(plan, layout, storage)
+        while (task := flow.take()) is not None:
+            assert all(each == task for each in seen.get(task.number, []))  # its rivals, too
+            flow.finish(task.number, perform(task, slope))
+        return finished(plan, layout, storage)
+
+    assert in_folder(tmp_path / "a", interrupted) == in_folder(tmp_path / "b", through)
+
+
+def test_neither_the_number_of_workers_nor_their_speed_changes_a_trial(tmp_path: Path) -> None:
+    def trials_of(n_at_once: int) -> Trials:
+        def act(layout: WarehouseLayout, storage: RDBStorage) -> Trials:
+            """Hold several trials at once, and finish the last one first."""
+            flow = flow_of(plan_of(), layout, storage)
+            while held := [task for _ in range(n_at_once) if (task := flow.take())]:
+                for task in reversed(held):
+                    flow.finish(task.number, perform(task, slope))
+            return finished(plan_of(), layout, storage)
+
+        return in_folder(tmp_path / str(n_at_once), act)
+
+    assert trials_of(1) == trials_of(3) == trials_of(9)
+
+
+def test_a_trial_is_asked_when_all_but_the_last_few_are_known(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    plan = plan_of(9)
+    flow = flow_of(plan, layout, storage)
+    n_ahead = plan.profile.n_asked_ahead
+    tasks = [task for _ in range(9) if (task := flow.take())]
+    assert [task.number for task in tasks] == list(range(n_ahead))
+    assert flow.finish(1, perform(tasks[1], slope)) == 0  # trial 0 is told before it
+    assert flow.take() is None
+    assert flow.finish(0, perform(tasks[0], slope)) == 2
+    more = [task for _ in range(9) if (task := flow.take())]
+    assert [task.number for task in more] == [n_ahead, n_ahead + 1]
+
+
+def test_a_fault_of_the_machine_changes_no_other_trial(tmp_path: Path) -> None:
+    def with_fault_at(call: int | None) -> Trials:
+        def act(layout: WarehouseLayout, storage: RDBStorage) -> Trials:
+            flow, n_calls = flow_of(plan_of(), layout, storage), 0
+            while (task := flow.take()) is not None:
+                n_calls += 1
+                fault = Result(outcome=Outcome.FAULT, reason="No memory.")
+                flow.finish(task.number, fault if n_calls == call else perform(task, slope))
+            return finished(plan_of(), layout, storage)
+
+        return in_folder(tmp_path / str(call), act)
+
+    assert with_fault_at(None) == with_fault_at(3) == with_fault_at(13)
+
+
+def test_faults_stop_a_study_only_when_they_follow_each_other(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    flow, faulty = flow_of(plan_of(6), layout, storage), set()
+    while (task := flow.take()) is not None:
+        first = task.number not in faulty
+        faulty.add(task.number)
+        fault = Result(outcome=Outcome.FAULT, reason="No memory.")
+        flow.finish(task.number, fault if first else perform(task, slope))
+    assert n_done(flow.study) == 6
+
+
+def test_a_result_that_waits_for_earlier_ones_outlives_an_interruption(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    plan = plan_of(4)
+    flow = flow_of(plan, layout, storage)
+    tasks = [task for _ in range(4) if (task := flow.take())]
+    folder = layout.trial(plan.study_name, 2)
+    folder.mkdir(parents=True)
+    flow.finish(2, Result(outcome=Outcome.COMPLETE, value=7.5))
+    flow.abandon()
+
+    again = flow_of(plan, layout, storage)
+    left = [task for _ in range(4) if (task := again.take())]
+    assert [task.number for task in left] == [0, 1, 3]
+    assert folder.exists()
+    for task in left:
+        again.finish(task.number, perform(task, slope))
+    assert again.study.trials[2].value == 7.5
+    assert [task.params for task in tasks if task.number != 2] == [task.params for task in left]
+
+
+def test_an_interruption_counts_against_no_trial(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    plan = plan_of(4)
+    for _ in range(6):
+        with flowing(plan, layout, storage) as flow:
+            assert flow.take() is not None
+    finished(plan, layout, storage)
+    records = trial_records([plan], storage)
+    assert [record["state"] for record in records] == ["COMPLETE"] * 4
+
+
+def test_a_trial_whose_process_died_is_run_again_under_its_number(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    plan = plan_of(4)
+    died = flow_of(plan, layout, storage)
+    task = died.take()
+    assert task is not None
+
+    finished(plan, layout, storage)
+
+    trials = open_study(plan, storage).trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 4
+    given_up = [trial.user_attrs["given_up"] for trial in trials]
+    assert given_up == [["Its process died."], [], [], []]  # the others had not begun
+    assert trial_records([plan], storage)[0]["params"] == task.params
+
+
+def test_a_trial_that_kills_its_process_again_and_again_fails(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    plan = plan_of(1)
+    checkpoints = layout.checkpoints(plan.study_name, 0)
+    checkpoints.mkdir(parents=True)
+    for _ in range(4):
+        task = flow_of(plan, layout, storage).take()
+        assert task is not None
+        assert task.number == 0
+    finished(plan, layout, storage)
+    states = [record["state"] for record in trial_records([plan], storage)]
+    assert states == ["FAIL", "COMPLETE"]
+    assert not checkpoints.exists()
