@@ -18,7 +18,7 @@ from cappuccino_assets.training.trainer import MemberPlan, PopulationTraining, T
 from cappuccino_assets.types import Json
 
 _LOGGER: Final = logging.getLogger(__name__)
-_ENVIRONMENT: Final = ("code", "torch")  # what an upgrade changes
+_ENVIRONMENT: Final = ("code", "precision", "torch")  # what an upgrade or a setting changes
 _Result = TypeVar("_Result")
 
 
@@ -204,7 +204,13 @@ class ResilientTraining:
         except CheckpointMismatchError as error:
             if error.field not in _ENVIRONMENT:
                 raise
-            self._tell({"event": "checkpoint_of_other_code", "reason": str(error)})
+            self._tell(
+                {
+                    "event": "checkpoint_of_other_environment",
+                    "field": error.field,
+                    "reason": str(error),
+                }
+            )
             folder.remove()
             return
         if checkpoint is not None:

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 ALGORITHMS = pytest.mark.parametrize("algorithm", ["ppo", "ddqn"])
 SEEDS = (1, 2, 3)
 CPU = torch.device("cpu")
+IDENTITY = {"code": "1", "config": "a", "precision": "float32", "torch": "2"}
 
 
 class Narrow:
@@ -71,9 +72,9 @@ class NarrowInTheEnd(Narrow):
 
 
 def resilient(
-    build: Narrow, folder: Path, *, every: int | None = None, code: str = "1"
+    build: Narrow, folder: Path, *, every: int | None = None, **environment: str
 ) -> ResilientTraining:
-    checkpoints = CheckpointFolder(path=folder, identity={"code": code, "config": "a"})
+    checkpoints = CheckpointFolder(path=folder, identity=IDENTITY | environment)
     return ResilientTraining(
         build,
         members(*SEEDS),
@@ -175,20 +176,25 @@ def test_memory_that_suffices_for_nothing_is_the_machines_failure(tmp_path: Path
         resilient(Narrow("ppo", n_members=0), tmp_path)
 
 
-def test_a_checkpoint_of_other_code_is_dismissed_and_that_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("field", "other"), [("code", "2"), ("precision", "reduced"), ("torch", "3")]
+)
+def test_a_checkpoint_of_another_environment_is_dismissed_and_that_is_told(
+    field: str, other: str, tmp_path: Path
+) -> None:
     resilient(Narrow("ppo"), tmp_path, every=256).advance(512)
-    upgraded = resilient(Narrow("ppo"), tmp_path, every=256, code="2")
+    upgraded = resilient(Narrow("ppo"), tmp_path, every=256, **{field: other})
 
     (event,) = upgraded.events
-    assert event["event"] == "checkpoint_of_other_code"
-    assert "its code differs" in event["reason"]
+    assert (event["event"], event["field"]) == ("checkpoint_of_other_environment", field)
+    assert f"its {field} differs" in event["reason"]
     upgraded.advance(N_STEPS)
     assert_same(upgraded.outcome(), whole("ppo"))
 
 
 def test_the_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     resilient(Narrow("ppo"), tmp_path, every=256).advance(512)
-    other = CheckpointFolder(path=tmp_path, identity={"code": "1", "config": "b"})
+    other = CheckpointFolder(path=tmp_path, identity=IDENTITY | {"config": "b"})
 
     with pytest.raises(CheckpointMismatchError, match="its config differs"):
         ResilientTraining(
