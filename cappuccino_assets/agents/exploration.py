@@ -23,18 +23,20 @@ class Spread(NamedTuple):
     Attributes:
         std: Standard deviations of the latent actions, shape (M, 1, N).
         entropy: Of the latent Gaussian up to a constant: their logarithms' sum, shape (M, 1).
-        is_free: Whether a deviation is within its bounds, shape (M, 1, N); else it does not move.
     """
 
     std: Tensor
     entropy: Tensor
-    is_free: Tensor
 
 
 def spread_of(log_std: Tensor) -> Spread:
-    """Bound the logarithms of standard deviations, shape (M, 1, N), and evaluate them."""
-    bounded = log_std.clamp(*_LOG_STD_BOUNDS)
-    return Spread(bounded.exp(), bounded.sum(dim=2), bounded == log_std)
+    """Evaluate the logarithms of standard deviations, shape (M, 1, N)."""
+    return Spread(log_std.exp(), log_std.sum(dim=2))
+
+
+def bound(log_std: Tensor) -> None:
+    """Take deviations that a step took too far back to their bounds, from where they may return."""
+    log_std.clamp_(*_LOG_STD_BOUNDS)
 
 
 def log_density(scaled: Tensor, slope: Tensor, spread: Spread) -> Tensor:

@@ -12,6 +12,7 @@ from cappuccino_assets.agents.architecture import Architecture, Weights
 from cappuccino_assets.agents.checks import require_fraction, require_positive, require_same
 from cappuccino_assets.agents.exploration import (
     Spread,
+    bound,
     correlated,
     density_slope,
     log_density,
@@ -270,6 +271,7 @@ class PPOAgent:
                 onto=slots,
             )
         norm = running.adam.step(gradient.div_(n_rows), rates)
+        bound(running.weights.free)
         return torch.cat([totals / n_rows, spread.entropy.mT, norm[None]])
 
     def _differentiate(

@@ -107,7 +107,7 @@ def ppo_gradient(
     return PPOGradient(
         mean=(slope / spread.std).mul_(by_log_density).neg_(),
         value=error * coefficients.value_loss_coef,
-        log_std=_by_log_std(scaled, slope, by_log_density, spread, coefficients.entropy_coef),
+        log_std=_by_log_std(scaled, slope, by_log_density, coefficients.entropy_coef),
         totals=torch.stack(
             [
                 -torch.minimum(gain, clipped).sum(dim=1),
@@ -119,8 +119,8 @@ def ppo_gradient(
 
 
 def _by_log_std(
-    scaled: Tensor, slope: Tensor, by_log_density: Tensor, spread: Spread, entropy_coef: Tensor
+    scaled: Tensor, slope: Tensor, by_log_density: Tensor, entropy_coef: Tensor
 ) -> Tensor:
-    """Sum over samples, entropy included; beyond its bounds a standard deviation does not move."""
+    """Sum over samples, entropy included."""
     by_density = slope.mul_(scaled).add_(1.0).mul_(by_log_density).sum(dim=1, keepdim=True)
-    return by_density.add_(entropy_coef[..., None] * scaled.shape[1]).mul_(spread.is_free).neg_()
+    return by_density.add_(entropy_coef[..., None] * scaled.shape[1]).neg_()

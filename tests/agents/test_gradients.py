@@ -125,8 +125,7 @@ def test_ppo_descends_its_loss(micro_batch: int) -> None:
         n_inputs=N_INPUTS, net_dimension=4, heads=(N_SYMBOLS, 1), n_free=N_SYMBOLS
     )
     values = _weights(architecture, 10)
-    # The second member's first deviation is beyond its bound of 0.5, where nothing moves it.
-    architecture.views(values).free.copy_(torch.tensor([[[-0.8, -0.3]], [[0.7, 0.1]]]))
+    architecture.views(values).free.copy_(torch.tensor([[[-0.8, -0.3]], [[0.4, 0.1]]]))
     batch = _ppo_batch()
     _, by_entropy, by_value = torch.tensor(weights).unbind(1)
 
@@ -135,7 +134,6 @@ def test_ppo_descends_its_loss(micro_batch: int) -> None:
         return told["policy_loss"] + by_value * told["value_loss"] - by_entropy * told["entropy"]
 
     _assert_slope(agent, architecture, values, update)
-    assert _given(agent, values, update)[1, -N_SYMBOLS] == 0.0
 
 
 @pytest.mark.parametrize("micro_batch", [N_SAMPLES, 7])

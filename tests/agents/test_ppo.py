@@ -97,6 +97,30 @@ def test_the_entropy_bonus_widens_the_policy() -> None:
     assert (agent._weights.free > before).all()
 
 
+def test_a_deviation_stops_at_its_bound_and_comes_back() -> None:
+    agent = _agent(
+        [1], entropy_coef=10.0, learning_rate=0.1, kl_target=1e9, lr_schedule_factor=0.99
+    )
+    batch = replace(_batch(agent, [1]), advantage=torch.zeros(1, 64))
+    for _ in range(5):
+        agent.update(batch, progress=0.0, next_progress=0.0)
+    assert (agent._weights.free == 0.5).all()
+
+    narrow = replace(
+        _batch(agent, [1]), advantage=-_batch(agent, [1]).latent_action.square().sum(dim=2)
+    )
+    other = PPOAgent(
+        [replace(agent.configs[0], entropy_coef=0.0)],
+        observation_size=3,
+        action_space=SPACE,
+        random=MemberRandom([1]),
+    )
+    other.load_state_dict(agent.state_dict())
+    for _ in range(40):
+        other.update(narrow, progress=0.0, next_progress=0.0)
+    assert (other._weights.free < 0.5).all()
+
+
 def test_the_learning_rate_falls_with_the_progress() -> None:
     moved = []
     for progress in (0.0, 0.999_999):

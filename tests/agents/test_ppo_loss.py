@@ -33,7 +33,7 @@ def _outputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(4)
     mean = torch.randn(M, B, N, generator=generator).requires_grad_()
     value = torch.randn(M, B, generator=generator).requires_grad_()
-    log_std = torch.tensor([[[-1.0, -0.5, 0.2]], [[-5.0, 0.0, 0.9]]]).requires_grad_()
+    log_std = torch.tensor([[[-1.0, -0.5, 0.2]], [[-4.0, 0.0, 0.5]]]).requires_grad_()
     return mean, value, log_std
 
 
@@ -67,11 +67,6 @@ def test_the_written_derivatives_are_those_of_autograd() -> None:
     moved = (found.mean != 0).any(dim=2)
     assert moved.any()
     assert not moved.all()  # some samples lie within the clip, some beyond
-
-
-def test_a_deviation_beyond_its_bounds_does_not_move() -> None:
-    found = _found()
-    assert (found.log_std[1, 0] != 0).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize(
