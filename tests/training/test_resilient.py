@@ -1,12 +1,14 @@
 """A training that is killed, or lacks memory, comes to its end all the same."""
 
 import json
+import random
 import resource
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from cappuccino_assets.errors import CheckpointMismatchError, InfrastructureErro
 from cappuccino_assets.training.checkpoints import CheckpointFolder
 from cappuccino_assets.training.resilient import Resilience, ResilientTraining
 from cappuccino_assets.training.trainer import MemberPlan, PopulationTraining, TrainedPopulation
+from tests.training.narrow import Narrow, NarrowInTheEnd
 from tests.training.populations import AGENTS, N_STEPS, members, population
 
 ROOT = Path(__file__).parents[2]
@@ -23,52 +26,6 @@ ALGORITHMS = pytest.mark.parametrize("algorithm", ["ppo", "ddqn"])
 SEEDS = (1, 2, 3)
 CPU = torch.device("cpu")
 IDENTITY = {"code": "1", "config": "a", "precision": "float32", "torch": "2"}
-
-
-class Narrow:
-    """Builds trainings; no more members than these, and no larger passes, find room together.
-
-    It stands for a machine whose memory is too small, and raises what torch raises there.
-    """
-
-    def __init__(self, algorithm: str, *, n_members: int = 99, micro_batch: int = 9999):
-        self._agent = AGENTS[algorithm]
-        self._n_members, self._micro_batch = n_members, micro_batch
-
-    def __call__(
-        self, plans: Sequence[MemberPlan], *, device: torch.device, micro_batch: int
-    ) -> PopulationTraining:
-        if len(plans) > self._n_members or micro_batch > self._micro_batch:
-            torch.empty(2**60, dtype=torch.uint8)  # raises
-        return population(self._agent, plans, device=device, micro_batch=micro_batch)
-
-
-class Full(PopulationTraining):
-    """Goes on with another's training; its outcome finds no room while anything is lacking."""
-
-    def __init__(self, training: PopulationTraining, lacking: list[str]):
-        vars(self).update(vars(training))
-        self._lacking = lacking
-
-    def outcome(self) -> TrainedPopulation:
-        if self._lacking:
-            self._lacking.pop()
-            torch.empty(2**60, dtype=torch.uint8)  # raises
-        return super().outcome()
-
-
-class NarrowInTheEnd(Narrow):
-    """Builds trainings whose first outcomes find no room."""
-
-    def __init__(self, algorithm: str, *, n_failures: int):
-        super().__init__(algorithm)
-        self._lacking = ["room"] * n_failures
-
-    def __call__(
-        self, plans: Sequence[MemberPlan], *, device: torch.device, micro_batch: int
-    ) -> PopulationTraining:
-        training = super().__call__(plans, device=device, micro_batch=micro_batch)
-        return Full(training, self._lacking)
 
 
 def resilient(
@@ -121,6 +78,20 @@ def test_what_was_killed_goes_on_from_its_last_checkpoint(algorithm: str, tmp_pa
     assert 600 <= event["step"] <= 768
     again.advance(N_STEPS)
     assert_same(again.outcome(), whole(algorithm))
+
+
+def test_what_goes_on_finds_the_generators_of_every_library_as_they_were(tmp_path: Path) -> None:
+    def draw() -> tuple[float, ...]:
+        own = np.random.random()  # noqa: NPY002 - the global generator is the matter
+        return random.random(), float(own), float(torch.rand(()))
+
+    resilient(Narrow("ppo"), tmp_path, every=256).advance(512)
+    first = draw()  # the checkpoint was the last that happened
+    assert draw() != first
+
+    resilient(Narrow("ppo"), tmp_path, every=256)
+
+    assert draw() == first
 
 
 @ALGORITHMS
