@@ -11,8 +11,18 @@ from cappuccino_assets.types import Json
 
 SMALLEST_MICRO_BATCH: Final = 64  # below it, activations are small beside the weights
 _CPU: Final = torch.device("cpu")
-# torch has a class for a GPU's memory only; of the others it tells in words.
-_WORDS: Final = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+# torch has a class for what its allocator lacks on a GPU only; of all else it tells in words. A
+# library that finds no room for its own work space says that it is not initialised.
+_WORDS: Final = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

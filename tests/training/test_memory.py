@@ -60,11 +60,44 @@ def test_parts_hold_every_member_once(n_parts: int) -> None:
     assert max(sizes) - min(sizes) <= 1
 
 
+CALL = "when calling `cublasCreate(handle)`"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory",
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        f"CUDA error: CUBLAS_STATUS_ALLOC_FAILED {CALL}",
+        f"CUDA error: CUBLAS_STATUS_NOT_INITIALIZED {CALL}",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    ],
+)
+def test_torch_tells_a_want_of_memory_in_many_words(message: str) -> None:
+    assert is_out_of_memory(RuntimeError(message))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: an illegal memory access was encountered",
+        "CUDA error: device-side assert triggered",
+        f"CUDA error: CUBLAS_STATUS_EXECUTION_FAILED {CALL}",
+        "cuDNN error: CUDNN_STATUS_BAD_PARAM",
+        "Expected all tensors to be on the same device",
+    ],
+)
+def test_other_errors_of_torch_are_no_want_of_memory(message: str) -> None:
+    assert not is_out_of_memory(RuntimeError(message))
+
+
 def test_a_want_of_memory_is_told_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as wanting:
         torch.empty(2**60, dtype=torch.uint8)
     assert is_out_of_memory(wanting.value)
     assert is_out_of_memory(MemoryError())
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
-    assert not is_out_of_memory(RuntimeError("Expected all tensors to be on the same device"))
     assert not is_out_of_memory(ValueError("can't allocate memory"))
