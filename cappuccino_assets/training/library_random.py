@@ -9,14 +9,16 @@ from cappuccino_assets.types import Json
 
 
 def library_random_state() -> Json:
-    """Write the states of all global generators as JSON values."""
+    """Write the states of all global generators as JSON values; of GPUs, if any is in use."""
+    # Asked for them, torch would take hold of each GPU, and some hundred MB of its memory.
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     version, words, gauss = random.getstate()
     numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - the global one is meant
     return {
         "python": [version, list(words), gauss],
         "numpy": numpy_state | {"state": _listed(numpy_state["state"])},
         "torch": _hex(torch.get_rng_state()),
-        "cuda": [_hex(state) for state in torch.cuda.get_rng_state_all()],
+        "cuda": [_hex(state) for state in cuda],
     }
 
 

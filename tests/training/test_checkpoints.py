@@ -1,5 +1,7 @@
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +140,19 @@ def test_the_generators_of_every_library_are_put_back(folder: CheckpointFolder) 
     restore_library_random(checkpoint.library_random)
     assert draw() == first
     assert json.loads(json.dumps(library_random_state())) == library_random_state()
+
+
+def test_a_gpu_that_nobody_uses_is_not_woken_for_its_generator() -> None:
+    code = (
+        "import sys, torch\n"
+        "from cappuccino_assets.training.library_random import library_random_state\n"
+        "ran = set()\n"
+        "sys.setprofile(lambda frame, *_: ran.add(frame.f_code.co_filename))\n"
+        "library_random_state()\n"
+        "sys.setprofile(None)\n"
+        "assert not torch.cuda.is_initialized()\n"
+        "assert torch.random.__file__ in ran\n"
+        "assert torch.cuda.random.__file__ not in ran\n"  # where there is no GPU to be woken
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
