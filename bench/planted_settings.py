@@ -39,7 +39,7 @@ def ddqn_variants(recipe: Recipe, agent: DDQNConfig) -> Changes:
         "gamma 0.95": replace(recipe, agent=replace(agent, gamma=0.95)),
         "lookback 3": replace(recipe, lookback=3),
         "hold_threshold 0.1": replace(recipe, hold_threshold=0.1),
-        "trade_fraction 0.3": replace(recipe, trade_fraction=0.3),
+        "trade_fraction 1": replace(recipe, trade_fraction=1.0),
     }
 
 

@@ -150,7 +150,7 @@ class DDQNAgent:
 
     @torch.no_grad()
     def sample(self, observation: Tensor, draws: Tensor, *, epsilon: Tensor) -> Tensor:
-        """Choose the best-known trade, or with probability `epsilon` any.
+        """Choose the best-known trade, or with probability `epsilon` any, often of the basket.
 
         Args:
             observation: Shape (M, E, O).
@@ -162,8 +162,8 @@ class DDQNAgent:
         """
         weights = self._architecture.views(self._adam.values)
         greedy = self._propagation.head(weights, observation, 0).max(dim=2).indices
-        random = (draws[..., 1] * self.action_space.n_outputs).long()
-        return torch.where(draws[..., 0] < epsilon, random, greedy)
+        explored = self.action_space.explore(draws[..., 1])
+        return torch.where(draws[..., 0] < epsilon, explored, greedy)
 
     def epsilon(self, progress: float) -> Tensor:
         """Probability of exploring after a share `progress` of the training, shape (M, 1)."""

@@ -147,8 +147,8 @@ _LAYERS: Final = {  # the first range found counts
     ("mini", 2, "ppo"): (_MINI_PPO2, _MINI, _FULL),
     ("mini", 2, "ddqn"): (_MINI_DDQN, _MINI, _FULL_DDQN, _FULL),
 }
-# At 0.1 seven of DDQN's 70 trades hold, and it seldom stays in what it bought; at 0.6 it finds more
-# of a planted signal (docs/learning.md).
+# At 0.1 one in ten of DDQN's trades holds, and it seldom stays in what it bought; at 0.6 six do,
+# and it finds more of a planted signal (docs/learning.md).
 _DDQN_CONSTANTS: Final = (Constant(name="hold_threshold", value=0.6, consumer=Consumer.RULES),)
 _CONSTANTS: Final = {
     # A rollout as long as the largest batch, or the larger batches would be one and the same.

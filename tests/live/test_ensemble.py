@@ -76,7 +76,7 @@ def action_of(model, row, account=ACCOUNT, cycle_left=0.5):
         return np.tanh(x)
     action = np.zeros(7)
     symbol, level = divmod(int(x.argmax()), 10)
-    action[symbol] = TRADE_LEVELS[level]
+    action[symbol if symbol < 7 else slice(None)] = TRADE_LEVELS[level]  # the last is the basket
     return action
 
 
@@ -101,6 +101,15 @@ def test_the_ensemble_trades_the_mean_of_members_of_every_kind(warehouse, load):
     for row in (10, 20, N_BARS - 1):
         expected = np.mean([trade_of(model, row) for model in ensemble.models], axis=0)
         assert ensemble.act(ARRAYS, row, ACCOUNT, 0.5) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_discrete_member_can_trade_all_symbols_alike(warehouse, load):
+    leave_trials(warehouse, [0.5], config=trial_config("ddqn", trade_fraction=0.2))
+    ensemble = load()
+    trades = [ensemble.act(ARRAYS, row, ACCOUNT, 0.5) for row in range(5, N_BARS)]
+    expected = [trade_of(ensemble.models[0], row) for row in range(5, N_BARS)]
+    assert np.array(trades) == pytest.approx(np.array(expected), abs=1e-6)
+    assert any((trade == trade[0]).all() and trade[0] != 0 for trade in trades)
 
 
 def test_an_action_below_the_threshold_holds(warehouse, load):

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from cappuccino_assets.agents.actions import TRADE_LEVELS
 from cappuccino_assets.errors import ContractMismatchError, IntegrityError
 from cappuccino_assets.registry.models import read_model
 from cappuccino_assets.storage.files import canonical_json, read_json, sha256_of, write_json
@@ -41,7 +42,7 @@ def test_a_model_is_read_whole(folder):
 
 def test_a_discrete_model_is_read_whole(warehouse):
     leave_trial(warehouse.layout, 0, 0.5, config=trial_config("ddqn"))
-    assert read(warehouse.layout.trial("c/phase2_ddqn", 0)).action_space.n_outputs == 70
+    assert read(warehouse.layout.trial("c/phase2_ddqn", 0)).action_space.n_outputs == 80
 
 
 @pytest.mark.parametrize("name", ["actor.safetensors", "contract.json", "hyperparams.json"])
@@ -93,8 +94,15 @@ def test_a_contract_without_a_model_part_is_refused(folder):
         read(folder, contract_hash=contract.hash)
 
 
-def test_an_unknown_action_space_is_refused(folder):
-    described = {"kind": "continuous", "n_symbols": 6, "levels": None}
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"kind": "continuous", "n_symbols": 6, "levels": None},
+        {"kind": "discrete", "n_symbols": 7, "levels": list(TRADE_LEVELS)},
+        {"kind": "discrete", "n_symbols": 7, "levels": list(TRADE_LEVELS), "basket": False},
+    ],
+)
+def test_an_unknown_action_space_is_refused(folder, described):
     contract = replace(model_contract(trial_config()), action_space=described)
     with pytest.raises(ContractMismatchError, match="action_space"):
         read(folder, **store_contract(folder, contract))

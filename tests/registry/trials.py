@@ -70,7 +70,7 @@ def model_contract(config):
 
 
 def random_weights(contract, seed):
-    n_outputs = 7 if contract.action_space["kind"] == "continuous" else 70
+    n_outputs = 7 if contract.action_space["kind"] == "continuous" else 80
     sizes = [contract.observation_size, WIDTH, WIDTH, n_outputs]
     random = torch.Generator().manual_seed(seed)
     tensors = {}
