@@ -217,17 +217,21 @@ def _look(
     layout: WarehouseLayout,
     checkpoints: CheckpointFolder,
 ) -> None:
-    values = checkpoints.note(_LOOK)  # of an earlier try, which may have gone on since
-    if values is None:
-        tryout.advance(rule.step_of(tryout.n_steps))
-        if tryout.n_done == tryout.n_steps:  # a single rollout: nothing is left to be saved
+    note = checkpoints.note(_LOOK)  # of an earlier try, which was killed after it
+    if note is not None:
+        prune(note["values"])  # tells them again; what was decided then stays decided
+        if note["reason"] is None:
             return
-        values = [split.excess_sharpe for split in trial.judged(tryout.outcome())]
-        checkpoints.write_note(_LOOK, values)
-    reason = prune(values)
-    if reason is not None:
-        outcome = tryout.outcome()
-        judged = trial.judged(outcome)
+    tryout.advance(rule.step_of(tryout.n_steps))
+    if tryout.n_done == tryout.n_steps:  # a single rollout: nothing is left to be saved
+        return
+    outcome = tryout.outcome()
+    judged = trial.judged(outcome)
+    if note is None:
+        values = [split.excess_sharpe for split in judged]
+        note = {"values": values, "reason": prune(values)}
+        checkpoints.write_note(_LOOK, note)
+    if (reason := note["reason"]) is not None:
         _leave_pruned(trial, outcome, judged, layout, reason=reason, n_planned=tryout.n_steps)
         raise TrialPrunedError(f"After {tryout.n_done} of {tryout.n_steps} steps: {reason}")
 

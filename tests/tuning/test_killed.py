@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -9,15 +10,20 @@ from threading import Event, Thread
 import pytest
 import torch
 
-from cappuccino_assets.errors import ConfigurationError, TrialFailedError, WorkerError
-from cappuccino_assets.features.arrays import save_arrays
+from cappuccino_assets.errors import (
+    ConfigurationError,
+    TrialFailedError,
+    TrialPrunedError,
+    WorkerError,
+)
+from cappuccino_assets.features.arrays import FeatureArrays, save_arrays
 from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.training.compute import Compute
 from cappuccino_assets.tuning.flow import flowing
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan
-from cappuccino_assets.tuning.pruning import PruningRule
+from cappuccino_assets.tuning.pruning import Pruner, PruningRule
 from cappuccino_assets.tuning.spaces import Constant, Consumer
 from cappuccino_assets.tuning.studies import open_study, study_storage
 from cappuccino_assets.tuning.tasks import perform
@@ -105,6 +111,70 @@ def test_a_study_whose_worker_is_killed_in_a_trial_ends_with_the_same_scores_and
     assert scores == searched(plan_of(through, pruning=pruning), through)
     assert looks_of(plan, killed) == looks_of(plan, through)
     assert not checkpoints_of(plan, killed)  # nothing is left behind
+
+
+def stopped_at_its_folder(
+    plan: StudyPlan, search: FeatureArrays, layout: WarehouseLayout, prune: Pruner
+) -> None:
+    """Run a trial that ends as it is about to write its folder, as if it were killed there."""
+    folders = layout.trial(plan.study_name, 0).parent
+    folders.parent.mkdir(parents=True)
+    folders.touch()  # nothing can be made in a file
+    with pytest.raises(OSError, match=folders.name):
+        run_trial(plan, PPO, 0, search, layout, prune=prune)
+    folders.unlink()
+
+
+@pytest.mark.parametrize("every", [256, CHECKPOINT_STEPS, None])
+def test_a_pruned_trial_that_is_killed_before_it_says_so_is_judged_by_what_it_had(
+    tmp_path: Path, every: int | None
+) -> None:
+    through, killed = (WarehouseLayout(root=tmp_path / name) for name in ("through", "killed"))
+    plan = plan_of(killed, pruning=replace(LOOK, fraction=0.3))
+    plan = replace(plan, profile=replace(plan.profile, checkpoint_steps=every))
+    search = plan.search_arrays(small_arrays(drift=0.005))
+    asked: list[Sequence[float]] = []
+
+    def prune(values: Sequence[float]) -> str:
+        asked.append(values)
+        return "it is hopeless"
+
+    stopped_at_its_folder(plan, search, killed, prune)
+    for layout in (killed, through):
+        with pytest.raises(TrialPrunedError, match="After 1280 of 4096 steps: it is hopeless"):
+            run_trial(plan, PPO, 0, search, layout, prune=prune)
+
+    left, expected = (
+        read_json(layout.trial(plan.study_name, 0) / "pruned.json") for layout in (killed, through)
+    )
+    assert left["n_steps"] == 1280
+    assert left["unfinished_splits"] == expected["unfinished_splits"]
+    assert asked[0] == asked[1] == asked[2]
+    assert not checkpoints_of(plan, killed)
+
+
+@pytest.mark.parametrize("every", [CHECKPOINT_STEPS, None])
+def test_a_trial_that_went_on_after_its_look_is_not_judged_again(
+    tmp_path: Path, every: int | None
+) -> None:
+    layout = WarehouseLayout(root=tmp_path)
+    plan = plan_of(layout, pruning=LOOK)
+    plan = replace(plan, profile=replace(plan.profile, checkpoint_steps=every))
+    search = plan.search_arrays(small_arrays(drift=0.005))
+    told: list[Sequence[float]] = []
+
+    def go_on(values: Sequence[float]) -> None:
+        told.append(values)
+
+    def prune(values: Sequence[float]) -> str:
+        told.append(values)
+        return "others have become better since"
+
+    stopped_at_its_folder(plan, search, layout, go_on)
+    record = run_trial(plan, PPO, 0, search, layout, prune=prune)
+
+    assert record["n_steps"] == STEPS
+    assert told[0] == told[1]  # what it was like is told again all the same
 
 
 def test_a_trial_that_is_settled_leaves_no_checkpoint(tmp_path: Path) -> None:
