@@ -11,7 +11,8 @@ from cappuccino_assets.types import Json
 def library_random_state() -> Json:
     """Write the states of all global generators as JSON values; of GPUs, if any is in use."""
     # Asked for them, torch would take hold of each GPU, and some hundred MB of its memory.
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    cuda = torch.cuda.get_rng_state_all() if in_use else []
     version, words, gauss = random.getstate()
     numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - the global one is meant
     return {
