@@ -3,6 +3,7 @@
 import json
 import random
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -140,6 +141,17 @@ def test_an_outcome_without_room_part_of_the_way_is_that_of_its_step(tmp_path: P
     assert_same(training.outcome(), whole("ppo", until=400))
     training.advance(N_STEPS)
     assert_same(training.outcome(), whole("ppo"))
+
+
+def test_parts_that_are_not_equally_far_are_not_joined(tmp_path: Path) -> None:
+    build = Narrow("ppo", n_members=1)
+    resilient(build, tmp_path).advance(768)
+    shutil.rmtree(tmp_path / "members_002_003")
+    again = resilient(build, tmp_path)
+    again.advance(256)
+
+    with pytest.raises(RuntimeError, match=r"parts have done \[768, 768, 256\]"):
+        again.outcome()
 
 
 def test_memory_that_suffices_for_nothing_is_the_machines_failure(tmp_path: Path) -> None:
