@@ -21,7 +21,7 @@ from cappuccino_assets.features.scaling import fit_scaler
 from cappuccino_assets.market.grid import grid_from_bars
 from cappuccino_assets.market.intervals import Interval, Timeframe
 from cappuccino_assets.market.sources.simulated import SimulatedSource
-from cappuccino_assets.training.trainer import AgentConfig, MemberPlan, train_population
+from cappuccino_assets.training.trainer import AgentConfig, MemberPlan, PopulationTraining
 from cappuccino_assets.types import FloatArray
 
 FEE_RATE: Final = 0.001
@@ -111,7 +111,7 @@ class MarketRow:
             MemberPlan(blocks=(self.training[m % self.n_markets],), scaler=scaler, seed=m)
             for m, scaler in enumerate(scalers)
         ]
-        population = train_population(
+        population = PopulationTraining(
             self.arrays,
             members,
             agent=recipe.agent,
@@ -120,7 +120,7 @@ class MarketRow:
             lookback=recipe.lookback,
             norm_tech_exp=0,
             break_step=recipe.break_step,
-        )
+        ).complete()
         market = MarketTensors.from_arrays(self.arrays)
         observe = ObservationBuilder(
             market, lookback=recipe.lookback, scalers=scalers, norm_tech_exp=0, has_clock=True

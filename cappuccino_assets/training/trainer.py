@@ -162,6 +162,15 @@ class PopulationTraining:
         with multiplied_with(self._precision, self._device):
             self._training.advance(until_step)
 
+    def complete(self) -> TrainedPopulation:
+        """Train to the end.
+
+        Raises:
+            TrialFailedError: If a weight or diagnostic is not finite.
+        """
+        self.advance(self.n_steps)
+        return self.outcome()
+
     def state_dict(self) -> State:
         """Copy all that `advance` changes."""
         return joined(task=self._task.state_dict(), training=self._training.state_dict())
@@ -180,40 +189,6 @@ class PopulationTraining:
         policy = self._training.agent.policy()
         curve = _checked(policy, self._training.curve)
         return TrainedPopulation(policy=policy, n_steps=self.n_done, curve=curve)
-
-
-def train_population(
-    arrays: FeatureArrays,
-    members: Sequence[MemberPlan],
-    *,
-    agent: AgentConfig,
-    rules: TradingRules,
-    reward: RewardConfig,
-    lookback: int,
-    norm_tech_exp: float,
-    break_step: int,
-    device: torch.device | str = "cpu",
-    precision: Precision = "float32",
-) -> TrainedPopulation:
-    """Train all members from beginning to end; the arguments are those of `PopulationTraining`.
-
-    Raises:
-        TrialFailedError: If a weight or diagnostic is not finite.
-    """
-    training = PopulationTraining(
-        arrays,
-        members,
-        agent=agent,
-        rules=rules,
-        reward=reward,
-        lookback=lookback,
-        norm_tech_exp=norm_tech_exp,
-        break_step=break_step,
-        device=device,
-        precision=precision,
-    )
-    training.advance(training.n_steps)
-    return training.outcome()
 
 
 def _training(

@@ -1,5 +1,6 @@
 """Ranges to draw parameters from; what they yield are values, never indices."""
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -13,16 +14,16 @@ _DECIMALS = 10  # of a value on a grid: 0.1 + 2 x 0.1 is 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(ABC):
     """A range that an Optuna trial can draw from."""
 
     def raw_name(self, name: str) -> str:
         """Name under which Optuna keeps what it drew."""
         return name
 
+    @abstractmethod
     def draw(self, trial: "Trial", raw_name: str) -> Value:
         """Let a trial choose."""
-        raise NotImplementedError
 
     def value(self, raw: Value) -> Value:
         """Turn what Optuna keeps into the parameter's value."""

@@ -4,7 +4,7 @@ import torch
 from cappuccino_assets.envs.reward import RewardConfig
 from cappuccino_assets.training.compute import Precision
 from cappuccino_assets.training.precision import multiplied_with
-from cappuccino_assets.training.trainer import TrainedPopulation, train_population
+from cappuccino_assets.training.trainer import PopulationTraining, TrainedPopulation
 from tests.envs.environments import costly_rules
 from tests.training.populations import AGENTS, ARRAYS, N_STEPS, members
 
@@ -38,7 +38,7 @@ def test_reduced_products_round_their_factors_and_nothing_afterwards() -> None:
 
 
 def _trained(precision: Precision) -> TrainedPopulation:
-    return train_population(
+    return PopulationTraining(
         ARRAYS,
         members(1, 2),
         agent=AGENTS["ppo"],
@@ -48,7 +48,7 @@ def _trained(precision: Precision) -> TrainedPopulation:
         norm_tech_exp=0.0,
         break_step=N_STEPS,
         precision=precision,
-    )
+    ).complete()
 
 
 def test_a_training_multiplies_with_the_precision_it_is_given() -> None:

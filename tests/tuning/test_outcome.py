@@ -15,7 +15,7 @@ from cappuccino_assets.execution.fees import flat_fee
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.blocks import Block
 from cappuccino_assets.features.scaling import Scaler, fit_scaler
-from cappuccino_assets.training.trainer import MemberPlan, train_population
+from cappuccino_assets.training.trainer import MemberPlan, PopulationTraining
 from cappuccino_assets.tuning.config import TrialConfig, trial_config
 from cappuccino_assets.tuning.outcome import Outcome, train_and_test
 from tests.tuning.small import DDQN_PHASE2, PPO_PHASE2, small_arrays, small_plan
@@ -232,7 +232,7 @@ def test_the_final_fit_is_trained_on_all_rows_and_each_split_on_its_own(
         for blocks, scaler, seed in zip(TRAINED, scalers, SEEDS, strict=True)
     ]
 
-    expected = train_population(
+    expected = PopulationTraining(
         gapped,
         members,
         agent=config.agent,
@@ -241,7 +241,7 @@ def test_the_final_fit_is_trained_on_all_rows_and_each_split_on_its_own(
         lookback=LOOKBACK,
         norm_tech_exp=config.norm_tech_exp,
         break_step=config.break_step,
-    )
+    ).complete()
 
     assert outcome.scalers == scalers
     assert outcome.population.policy.n_members == expected.policy.n_members == 3
