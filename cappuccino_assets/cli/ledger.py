@@ -20,6 +20,7 @@ Campaign = Annotated[
 ]
 
 ledger = typer.Typer(
+    suggest_commands=False,  # click does
     help="The record of everything that was tried, each line chained to those before it.",
     no_args_is_help=True,
 )

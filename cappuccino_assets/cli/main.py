@@ -18,6 +18,7 @@ from cappuccino_assets.errors import CappuccinoError
 FAILURE: Final = 1
 
 app = typer.Typer(
+    suggest_commands=False,  # click does
     help="Crypto trading agents, from bars to an ensemble. Exit codes: 0 done, 1 failed, 2 usage.",
     no_args_is_help=True,
     add_completion=False,
