@@ -44,7 +44,7 @@ def _study(n_trials: int) -> list[float]:
         Constant(name="break_step", value=512, consumer=Consumer.TRIAL),
         Constant(name="target_step", value=256, consumer=Consumer.AGENT),
     )
-    space = replace(search_space(phase=1, algorithm="ppo", profile="mini"), constants=short)
+    space = replace(search_space(phase=1, algorithm="ppo", ranges="mini"), constants=short)
     search = search_arrays(220, enhanced=False)
     plan = plan_of(search, space, n_trials=n_trials)
     each: list[float] = []

@@ -56,7 +56,7 @@ def market(regime: Regime, seed: int) -> FeatureArrays:
 
 def small_space() -> SearchSpace:
     """The mini profile's, with 16 rollouts a training: about as many as the full profile's 13."""
-    space = search_space(phase=1, algorithm="ppo", profile="mini")
+    space = search_space(phase=1, algorithm="ppo", ranges="mini")
     constants = (
         Constant(name="break_step", value=16_384, consumer=Consumer.TRIAL),
         Constant(name="target_step", value=1_024, consumer=Consumer.AGENT),

@@ -44,7 +44,7 @@ class Overhead:
 def study_overhead(*, n_before: int, n_trials: int) -> Overhead:
     """Ask and tell the second phase's PPO study after `n_before` trials, and write real trials."""
     search = search_arrays(365, enhanced=True)
-    plan = plan_of(search, search_space(phase=2, algorithm="ppo", profile="mini"))
+    plan = plan_of(search, search_space(phase=2, algorithm="ppo", ranges="mini"))
     with empty_warehouse() as layout:
         ask_and_tell = _ask_and_tell(plan, layout, n_before, n_trials)
         files = [_files(plan, layout, search, number) for number in range(3)]

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     symbols: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         default=None, description="Traded pairs, in order; the seven of the market where None."
     )
-    profile: Literal["mini", "full"] = "mini"
+    profile: Literal["mini", "medium", "medium_5m", "full"] = "mini"
     study: str | None = Field(default=None, description="Campaign to start or to continue.")
     seed: int = Field(default=0, ge=0)
     workers: int = Field(default=1, ge=1, le=256)

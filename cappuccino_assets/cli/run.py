@@ -12,7 +12,8 @@ from cappuccino_assets.types import Json
 
 def run(
     profile: Annotated[
-        Literal["mini", "full"] | None, typer.Option(help="Budget of the search.")
+        Literal["mini", "medium", "medium_5m", "full"] | None,
+        typer.Option(help="Budget of the search."),
     ] = None,
     source: Annotated[
         Literal["simulated", "files", "alpaca"] | None, typer.Option(help="Where bars come from.")

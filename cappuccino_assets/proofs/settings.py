@@ -100,7 +100,7 @@ def study_plan(bars: Bars, settings: ProofSettings) -> StudyPlan:
         study_name="proof/phase2_ppo",
         campaign="proof",
         profile=MINI,
-        space=search_space(phase=2, algorithm="ppo", profile=MINI.name),
+        space=search_space(phase=2, algorithm="ppo", ranges=MINI.ranges),
         symbols=bars.symbols,
         timeframe=settings.timeframe,
         interval=settings.interval,

@@ -1,6 +1,6 @@
 """Budgets by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import comb
 from typing import Final
@@ -18,6 +18,7 @@ class Profile:
 
     Attributes:
         name: Name of the profile.
+        ranges: Name of the search space's ranges.
         combinations: Timeframe and interval of each study of phase 1.
         n_phase1_trials: Trials of each study of phase 1.
         n_phase2_trials: Trials of each algorithm in phase 2.
@@ -31,9 +32,12 @@ class Profile:
             where training anew is quicker than what it would cost.
         n_asked_ahead: Trials of a study that may run at the same time: each is asked when all
             others before it are known, so it is part of what a seed reproduces.
+        n_retrains: Further seeds with which a finalist is trained anew before it may pass the gate;
+            0 for none, and then nothing can pass.
     """
 
     name: str
+    ranges: str
     combinations: tuple[Combination, ...]
     n_phase1_trials: int
     n_phase2_trials: int
@@ -45,6 +49,7 @@ class Profile:
     pruning: PruningRule | None = None
     checkpoint_steps: int | None = None
     n_asked_ahead: int = 4
+    n_retrains: int = 5
 
     def __post_init__(self) -> None:
         """Refuse a rule by which nothing could be pruned.
@@ -74,19 +79,35 @@ class Profile:
 
 MINI: Final = Profile(
     name="mini",
+    ranges="mini",
     combinations=((Timeframe.D5, Interval.H1), (Timeframe.D7, Interval.H1)),
     n_phase1_trials=5,
     n_phase2_trials=5,
+    n_retrains=0,
+)
+# Sixty trials of phase 2, each of some tens of seconds: an evening on a laptop.
+MEDIUM: Final = Profile(
+    name="medium",
+    ranges="medium",
+    combinations=((Timeframe.D5, Interval.H1), (Timeframe.D7, Interval.H1)),
+    n_phase1_trials=5,
+    n_phase2_trials=30,
+)
+MEDIUM_5M: Final = replace(
+    MEDIUM,
+    name="medium_5m",
+    combinations=((Timeframe.D5, Interval.M5), (Timeframe.D7, Interval.M5)),
 )
 FULL: Final = Profile(
     name="full",
+    ranges="full",
     combinations=tuple(product(Timeframe, Interval)),
     n_phase1_trials=20,
     n_phase2_trials=200,
     checkpoint_steps=16_384,
     pruning=PruningRule(fraction=0.5, p_threshold=0.1, n_startup_trials=5),  # docs/pruning.md
 )
-_PROFILES: Final = {profile.name: profile for profile in (MINI, FULL)}
+_PROFILES: Final = {profile.name: profile for profile in (MINI, MEDIUM, MEDIUM_5M, FULL)}
 
 
 def profile_named(name: str) -> Profile:

@@ -138,11 +138,22 @@ _MINI_DDQN: Final[Ranges] = {
     "target_update": Integers(100, 2_000, log=True),
     "train_frequency": Integers(8, 16),
 }
+# Longer trainings on wider networks than mini's, where a trial still takes half a minute.
+_MEDIUM: Final[Ranges] = {
+    "batch_size": Choice((256, 512)),
+    "net_dimension": Choice((64, 128, 256)),
+    "break_step": Choice((16_384, 32_768)),
+}
+_MEDIUM_PPO2: Final[Ranges] = {"target_step": Choice((1024, 2048, 4096))}
+_MEDIUM_DDQN: Final[Ranges] = {"buffer_size": Choice((4_000, 8_000, 16_000))}
 
 _LAYERS: Final = {  # the first range found counts
     ("full", 1, "ppo"): (_FULL_PHASE1, _FULL),
     ("full", 2, "ppo"): (_FULL,),
     ("full", 2, "ddqn"): (_FULL_DDQN, _FULL),
+    ("medium", 1, "ppo"): (_MEDIUM, _MINI, _FULL_PHASE1, _FULL),
+    ("medium", 2, "ppo"): (_MEDIUM_PPO2, _MEDIUM, _MINI, _FULL),
+    ("medium", 2, "ddqn"): (_MEDIUM_DDQN, _MEDIUM, _MINI_DDQN, _MINI, _FULL_DDQN, _FULL),
     ("mini", 1, "ppo"): (_MINI, _FULL_PHASE1, _FULL),
     ("mini", 2, "ppo"): (_MINI_PPO2, _MINI, _FULL),
     ("mini", 2, "ddqn"): (_MINI_DDQN, _MINI, _FULL_DDQN, _FULL),
@@ -156,11 +167,16 @@ _CONSTANTS: Final = {
         Constant(name="break_step", value=50_000, consumer=Consumer.TRIAL),
         Constant(name="target_step", value=4_096, consumer=Consumer.AGENT),
     ),
+    ("medium", 1, "ppo"): (
+        Constant(name="break_step", value=16_384, consumer=Consumer.TRIAL),
+        Constant(name="target_step", value=2_048, consumer=Consumer.AGENT),
+    ),
     ("mini", 1, "ppo"): (
         Constant(name="break_step", value=8_192, consumer=Consumer.TRIAL),
         Constant(name="target_step", value=2_048, consumer=Consumer.AGENT),
     ),
     ("full", 2, "ddqn"): _DDQN_CONSTANTS,
+    ("medium", 2, "ddqn"): _DDQN_CONSTANTS,
     ("mini", 2, "ddqn"): _DDQN_CONSTANTS,
 }
 _CONSUMERS: Final = {  # whatever is not named is the agent's
@@ -196,25 +212,25 @@ _UNITS: Final = {
 }
 
 
-def search_space(*, phase: int, algorithm: str, profile: str) -> SearchSpace:
+def search_space(*, phase: int, algorithm: str, ranges: str) -> SearchSpace:
     """Look up what a phase searches for an algorithm.
 
     Args:
         phase: 1 or 2.
         algorithm: `ppo` or, in phase 2, `ddqn`.
-        profile: `mini` or `full`.
+        ranges: `mini`, `medium` or `full`.
 
     Raises:
         ConfigurationError: If there is no such space.
     """
-    key = (profile, phase, algorithm)
+    key = (ranges, phase, algorithm)
     if key not in _LAYERS:
-        raise ConfigurationError(f"Nothing is searched for {profile=}, {phase=}, {algorithm=}.")
-    ranges = ChainMap(*_LAYERS[key])
+        raise ConfigurationError(f"Nothing is searched for {ranges=}, {phase=}, {algorithm=}.")
+    found = ChainMap(*_LAYERS[key])
     return SearchSpace(
         phase=phase,
         algorithm=algorithm,
-        parameters=tuple(_parameter(name, ranges[name]) for name in _NAMES[phase, algorithm]),
+        parameters=tuple(_parameter(name, found[name]) for name in _NAMES[phase, algorithm]),
         constants=_CONSTANTS.get(key, ()),
     )
 

@@ -17,7 +17,7 @@ SHA256 = "3f9a1c" + "0" * 58
 
 
 def drawn_configs(profile, phase, algorithm, n):
-    space = search_space(phase=phase, algorithm=algorithm, profile=profile)
+    space = search_space(phase=phase, algorithm=algorithm, ranges=profile)
     plan = StudyPlan(
         study_name="c/study",
         campaign="c",
@@ -38,7 +38,7 @@ def drawn_configs(profile, phase, algorithm, n):
     return [trial_config(suggest(study.ask(), space), plan) for _ in range(n)]
 
 
-@pytest.mark.parametrize("profile", ["mini", "full"])
+@pytest.mark.parametrize("profile", ["mini", "medium", "full"])
 @pytest.mark.parametrize(("phase", "algorithm"), [(1, "ppo"), (2, "ppo"), (2, "ddqn")])
 def test_incident_12_every_configuration_of_the_search_has_a_code_that_reads_back(
     profile, phase, algorithm

@@ -40,7 +40,7 @@ def small_plan(
     arrays: FeatureArrays, *, phase: int = 1, algorithm: str = "ppo", **changes: object
 ) -> StudyPlan:
     """A study of two trials; phase 1 trains for a moment only."""
-    space = search_space(phase=phase, algorithm=algorithm, profile="mini")
+    space = search_space(phase=phase, algorithm=algorithm, ranges="mini")
     if phase == 1:
         short = (
             Constant(name="break_step", value=512, consumer=Consumer.TRIAL),

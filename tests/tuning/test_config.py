@@ -94,12 +94,12 @@ def test_a_missing_parameter_is_refused() -> None:
         trial_config({name: value for name, value in PPO.items() if name != "gamma"}, plan_of())
 
 
-@pytest.mark.parametrize("profile", ["mini", "full"])
+@pytest.mark.parametrize("profile", ["mini", "medium", "full"])
 @pytest.mark.parametrize(("phase", "algorithm"), [(1, "ppo"), (2, "ppo"), (2, "ddqn")])
 def test_incident_12_a_configuration_reads_back_over_the_whole_space(
     profile: str, phase: int, algorithm: str
 ) -> None:
-    space = search_space(phase=phase, algorithm=algorithm, profile=profile)
+    space = search_space(phase=phase, algorithm=algorithm, ranges=profile)
     plan = replace(plan_of(phase, algorithm), space=space)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
 

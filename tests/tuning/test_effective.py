@@ -59,7 +59,7 @@ OTHER: Mapping[str, Value] = {
 SEARCHED = [
     (phase, algorithm, name)
     for phase, algorithm in BASES
-    for name in search_space(phase=phase, algorithm=algorithm, profile="full").names
+    for name in search_space(phase=phase, algorithm=algorithm, ranges="full").names
 ]
 
 

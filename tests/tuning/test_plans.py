@@ -35,7 +35,7 @@ def test_the_profiles() -> None:
     assert len(FULL.combinations) == 25
     assert FULL.intervals == tuple(Interval)
     assert profile_named("full") is FULL
-    with pytest.raises(ValueError, match="'mini', 'full'"):
+    with pytest.raises(ValueError, match="'mini', 'medium', 'medium_5m', 'full'"):
         profile_named("huge")
 
 
