@@ -1,4 +1,4 @@
-"""Archived models, on bars that they have never seen."""
+"""Models that were chosen, on bars that they have never seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,26 +22,26 @@ from cappuccino_assets.evaluation.holdout import (
 from cappuccino_assets.evaluation.plain_ledger import LedgerCheck
 from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.arrays import FeatureArrays
-from cappuccino_assets.registry.entries import ArchiveEntry, verify_entry
+from cappuccino_assets.registry.entries import verify_entry, vin_of
+from cappuccino_assets.registry.grading import DEFAULT_THRESHOLDS, GradeThresholds, grade
 from cappuccino_assets.registry.models import Model, read_model
+from cappuccino_assets.storage.trial_files import read_trial
+from cappuccino_assets.types import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Finalist:
-    """A verified archive entry and its final fit.
+    """A trial that was chosen for the archive, and its final fit.
 
     Attributes:
-        entry: The entry.
+        vin: The code that its entry has, or will have.
+        trial: Its trial.json.
         model: Its weights, contract and configuration.
     """
 
-    entry: ArchiveEntry
+    vin: str
+    trial: Json
     model: Model
-
-    @property
-    def vin(self) -> str:
-        """Its code."""
-        return self.entry.vin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +61,29 @@ class FinalTest:
     ledger: LedgerCheck
 
 
+def finalist_of_trial(
+    folder: Path, trial: Json, thresholds: GradeThresholds = DEFAULT_THRESHOLDS
+) -> Finalist:
+    """Read a trial of phase 2 as the finalist that it would be.
+
+    Args:
+        folder: What the trial left.
+        trial: Its row of the table `trials`.
+        thresholds: Floors of the grades.
+
+    Raises:
+        IntegrityError: If a file is missing or is not the one on record.
+        ContractMismatchError: If the weights were made for another contract.
+    """
+    result = read_trial(folder, study_name=trial["study_name"], number=trial["number"])
+    model = read_model(folder, sha256=trial["model_sha256"], contract_hash=trial["contract_hash"])
+    letter = grade(result["score"], thresholds)
+    vin = vin_of(
+        model.config, sha256=model.sha256, grade=letter, completed_at=result["completed_at"]
+    )
+    return Finalist(vin=vin, trial=result, model=model)
+
+
 def load_finalist(path: Path) -> Finalist:
     """Read an archive entry after checking every byte of it.
 
@@ -74,7 +97,7 @@ def load_finalist(path: Path) -> Finalist:
         sha256=entry.metadata["model_sha256"],
         contract_hash=entry.metadata["contract_hash"],
     )
-    return Finalist(entry=entry, model=model)
+    return Finalist(vin=entry.vin, trial=entry.metadata, model=model)
 
 
 def finalist_holdout(finalist: Finalist, arrays: FeatureArrays, holdout_from: datetime) -> Holdout:
@@ -91,11 +114,11 @@ def finalist_holdout(finalist: Finalist, arrays: FeatureArrays, holdout_from: da
         IntegrityError: If they were made from other bars than its trial's.
         HistoryTooShortError: If there is no row before the time, or none after it.
     """
-    model, metadata = finalist.model, finalist.entry.metadata
+    model, trial = finalist.model, finalist.trial
     model.contract.market_part().require_equal(arrays.contract)
-    if arrays.dataset_digest != metadata["dataset_digest"]:
+    if arrays.dataset_digest != trial["dataset_digest"]:
         raise IntegrityError(
-            f"{finalist.vin} was searched on the bars {metadata['dataset_digest']}, "
+            f"{finalist.vin} was searched on the bars {trial['dataset_digest']}, "
             f"but these are {arrays.dataset_digest}."
         )
     return cut_holdout(arrays, holdout_from, lookback=model.config.lookback)

@@ -138,11 +138,11 @@ def open_holdout(
 
 def opening_of(finalist: Finalist, holdout: Holdout) -> HoldoutOpening:
     """Describe a finalist's look at a hold-out."""
-    metadata, arrays = finalist.entry.metadata, holdout.arrays
+    trial, arrays = finalist.trial, holdout.arrays
     return HoldoutOpening(
-        campaign=metadata["campaign"],
-        study_name=metadata["study_name"],
-        number=metadata["number"],
+        campaign=trial["campaign"],
+        study_name=trial["study_name"],
+        number=trial["number"],
         vin=finalist.vin,
         model_sha256=finalist.model.sha256,
         dataset_digest=arrays.dataset_digest,

@@ -144,10 +144,10 @@ def test_a_changed_byte_of_a_model_or_a_kept_result_is_found(finalist, warehouse
 
     with pytest.raises(IntegrityError, match=r"holdout\.json is not what"):
         open_holdout(finalist, bars(), HOLDOUT_FROM, warehouse)
-    weights = finalist.entry.path / "actor.safetensors"
+    weights = warehouse.layout.archive / finalist.vin / "actor.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
     with pytest.raises(IntegrityError):
-        load_finalist(finalist.entry.path)
+        load_finalist(warehouse.layout.archive / finalist.vin)
 
 
 def test_a_result_of_another_opening_is_refused(finalist, warehouse):
