@@ -6,6 +6,7 @@ from typing import Final
 import click
 import typer
 
+from cappuccino_assets.cli.analysis import analysis
 from cappuccino_assets.cli.faults import file_fault
 from cappuccino_assets.cli.ledger import ledger
 from cappuccino_assets.cli.output import print_error
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(status)
+app.command()(analysis)
 app.command()(prove_causal)
 app.command()(vin)
 app.add_typer(ledger, name="ledger")

@@ -55,6 +55,8 @@ class ParameterEffect:
             that rare.
         bh_p_value: Adjusted so that below 0.05 no more than a share of 0.05 of the findings is
             expected to be false.
+        high_by_chance: Share of shuffles of the scores that give the parameter a high impact; a
+            tenth of few trials is so small that it is not low.
     """
 
     parameter: str
@@ -65,6 +67,7 @@ class ParameterEffect:
     p_value: float
     holm_p_value: float
     bh_p_value: float
+    high_by_chance: float
 
     @property
     def impact(self) -> Impact:
@@ -117,10 +120,11 @@ def parameter_effects(
         for name, size in zip(names, sizes, strict=True)
     ]
     p_values = np.array([_p_value(each) for each in sizes])
-    adjusted = np.stack([p_values, holm(p_values), benjamini_hochberg(p_values)], axis=1)
+    high = [float((np.abs(each[1:]) > _HIGH_ABOVE).mean()) for each in sizes]
+    shares = np.stack([p_values, holm(p_values), benjamini_hochberg(p_values), high], axis=1)
     effects = [
         _effect(trials, name, interval, *row)
-        for name, interval, row in zip(names, intervals, adjusted.tolist(), strict=True)
+        for name, interval, row in zip(names, intervals, shares.tolist(), strict=True)
     ]
     return sorted(effects, key=lambda each: -abs(each.effect.estimate))
 
@@ -132,6 +136,7 @@ def _effect(
     p_value: float,
     holm_p_value: float,
     bh_p_value: float,
+    high_by_chance: float,
 ) -> ParameterEffect:
     return ParameterEffect(
         parameter=name,
@@ -142,6 +147,7 @@ def _effect(
         p_value=p_value,
         holm_p_value=holm_p_value,
         bh_p_value=bh_p_value,
+        high_by_chance=high_by_chance,
     )
 
 

@@ -85,6 +85,7 @@ def _study(trials: ScoredTrials) -> optuna.Study:
     """Tell the trials to Optuna, best first."""
     columns = {name: _column(trials, name) for name in trials.parameters}
     distributions = {name: distribution for name, (_, distribution) in columns.items()}
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # nobody wants to hear of this study
     study = optuna.create_study()
     study.add_trials(
         create_trial(

@@ -10,7 +10,7 @@ from cappuccino_assets.types import FloatArray, IntArray
 
 TOP_SHARE = 0.1
 _MIN_TOP = 3
-_MIN_TRIALS = 21  # of which a tenth, rounded up, are three
+MIN_TRIALS = 21  # of which a tenth, rounded up, are three
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,9 +36,9 @@ class ScoredTrials:
             raise ValueError(f"Trials have columns trial and score, but got none of {missing}.")
         if not self.parameters:
             raise ValueError("An analysis of parameters needs one, but there is none.")
-        if self.frame.height < _MIN_TRIALS:
+        if self.frame.height < MIN_TRIALS:
             raise ValueError(
-                f"The best tenth must hold {_MIN_TOP} trials, so {_MIN_TRIALS} in all, "
+                f"The best tenth must hold {_MIN_TOP} trials, so {MIN_TRIALS} in all, "
                 f"but got {self.frame.height}."
             )
         if self.frame["trial"].n_unique() < self.frame.height:

@@ -51,6 +51,11 @@ class WarehouseLayout:
         """
         return _of_trial(self.root / "checkpoints", study_name, number)
 
+    @property
+    def retrains(self) -> Path:
+        """Trials that were trained anew with other seeds; laid out like a warehouse."""
+        return self.root / "retrains"
+
     def study_lock(self, study_name: str) -> Path:
         """The kernel lock of the one process that runs a study."""
         return self.trial(study_name, 0).parent / ".lock"
@@ -118,6 +123,11 @@ class WarehouseLayout:
     def reports(self) -> Path:
         """Pictures and pages for people."""
         return self.root / "reports"
+
+    @property
+    def hyperparameter_analysis(self) -> Path:
+        """What the best trials of each study of the active campaign have in common."""
+        return self.reports / "hyperparameter_analysis.json"
 
     @property
     def database(self) -> Path:

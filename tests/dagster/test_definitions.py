@@ -17,9 +17,11 @@ PARENTS = {
     "phase2_trials": {"phase1_winner", "enhanced_feature_arrays"},
     "phase2_comparison": {"phase2_trials"},
     "trial_metrics": {"phase1_trials", "phase2_trials"},
+    "hyperparameter_analysis": {"trial_metrics"},
     "trial_archive": {"phase2_comparison", "trial_metrics"},
     "ensemble_manifest": {"trial_archive", "trial_metrics"},
 }
+GROUPS = {"market", "features", "search", "evidence", "registry", "live"}
 BLOCKING = {
     "bars_are_whole",
     "few_bars_are_missing",
@@ -52,7 +54,7 @@ def test_every_asset_says_its_grain_group_and_kinds(graph):
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
         assert node.description.startswith("One "), key
-        assert node.group_name in {"market", "features", "search", "registry", "live"}, key
+        assert node.group_name in GROUPS, key
         assert node.kinds, key
 
 

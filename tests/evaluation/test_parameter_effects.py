@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import polars as pl
@@ -162,3 +163,13 @@ def test_nothing_comes_of_no_draw() -> None:
                 n_draws=n_draws,
                 n_shuffles=n_shuffles,
             )
+
+
+def test_how_often_chance_gives_a_high_impact_is_that_of_all_ways_to_choose_the_best() -> None:
+    places = range(30)
+    frame = pl.DataFrame({"trial": places, "score": places, "value": places})
+    (effect,) = effects(ScoredTrials(frame=frame.cast({"score": pl.Float64})), n_shuffles=20_000)
+    # The three best of 30 are at places i < j < k: they exceed (i + j + k - 3) of the 3 * 27 pairs.
+    deltas = [2 * (sum(best) - 3) / 81 - 1 for best in combinations(places, 3)]
+    expected = sum(abs(delta) > 0.3 for delta in deltas) / len(deltas)
+    assert effect.high_by_chance == pytest.approx(expected, abs=0.02)
