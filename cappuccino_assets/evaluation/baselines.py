@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
+import numpy as np
 import torch
 
 from cappuccino_assets.envs.market import MarketTensors
 from cappuccino_assets.errors import ConfigurationError
-from cappuccino_assets.evaluation.actors import Actor, CycleHolder, RandomActor
+from cappuccino_assets.evaluation.actors import Actor, CycleHolder, RandomActor, SideBySide
 from cappuccino_assets.evaluation.backtest import BlockResult, GroupBlock, backtest
 from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.arrays import FeatureArrays
 
 BITCOIN = "BTC/USD"
-_PROBE_RATE = 0.05
+_RATES: Final = tuple(2.0**-halvings for halvings in range(12, -1, -1))
+_N_PROBES: Final = 8
 
 
 def holding_rules(rules: TradingRules) -> TradingRules:
@@ -45,7 +48,7 @@ def bitcoin_only(symbols: Sequence[str]) -> Actor:
     return CycleHolder(torch.tensor([float(symbol == BITCOIN) for symbol in symbols]))
 
 
-def random_backtest(
+def random_backtests(
     arrays: FeatureArrays,
     *,
     market: MarketTensors,
@@ -53,11 +56,13 @@ def random_backtest(
     blocks: Sequence[GroupBlock],
     lookback: int,
     turnover_per_bar: float,
-    seed: int,
-) -> list[BlockResult]:
-    """Trade at random about as much as an agent did.
+    seeds: Sequence[int],
+) -> list[list[BlockResult]]:
+    """Trade at random about as much as an agent did, many times at once.
 
-    Turnover is nearly proportional to how often it trades, so one probe finds the rate.
+    The more often it trades, the more it trades; how much more is probed at several rates, by the
+    first of the seeds, and the rate is read off between them. All members of a backtest take about
+    as long as one.
 
     Args:
         arrays: Market that `market` was made from.
@@ -66,19 +71,31 @@ def random_backtest(
         blocks: (group, block) pairs.
         lookback: Bars that the first observation needs; nothing is observed.
         turnover_per_bar: Gross value to trade, as a multiple of equity per bar.
-        seed: Source of the trades.
+        seeds: Sources of the trades, one per random agent.
 
     Returns:
-        Results of the blocks, in order.
+        Of each random agent the results of the blocks, in order.
     """
 
-    def trade_at(rate: float) -> list[BlockResult]:
-        actor = RandomActor(rate=rate, seeds=[seed], n_symbols=len(arrays.symbols))
-        results = backtest(
-            arrays, actor, market=market, rules=[rules], blocks=[blocks], lookback=lookback
+    def trade(actor: Actor) -> list[list[BlockResult]]:
+        n_members = actor.n_members
+        return backtest(
+            arrays,
+            actor,
+            market=market,
+            rules=[rules] * n_members,
+            blocks=[blocks] * n_members,
+            lookback=lookback,
         )
-        return results[0]
 
-    probe = trade_at(_PROBE_RATE)
-    probed = sum(each.turnover for each in probe) / sum(each.n_bars for each in probe)
-    return trade_at(min(1.0, _PROBE_RATE * turnover_per_bar / probed))
+    n_symbols = len(arrays.symbols)
+    some = seeds[:_N_PROBES]
+    probes = [RandomActor(rate=rate, seeds=some, n_symbols=n_symbols) for rate in _RATES]
+    probed = [_turnover_per_bar(each) for each in trade(SideBySide(probes))]
+    by_rate = np.maximum.accumulate(np.reshape(probed, (len(_RATES), -1)).mean(axis=1))
+    rate = float(np.interp(turnover_per_bar, [0.0, *by_rate], [0.0, *_RATES]))
+    return trade(RandomActor(rate=rate, seeds=seeds, n_symbols=n_symbols))
+
+
+def _turnover_per_bar(results: Sequence[BlockResult]) -> float:
+    return sum(each.turnover for each in results) / sum(each.n_bars for each in results)

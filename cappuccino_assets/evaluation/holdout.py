@@ -15,9 +15,10 @@ from cappuccino_assets.evaluation.baselines import (
     cash,
     cycled_hodl,
     holding_rules,
-    random_backtest,
+    random_backtests,
 )
 from cappuccino_assets.evaluation.performance import Performance, performance
+from cappuccino_assets.evaluation.placebo import N_AGENTS, Placebo, placebo_equity, placebo_rank
 from cappuccino_assets.evaluation.recording import RecordedTrades, TradeRecorder
 from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.arrays import FeatureArrays
@@ -58,11 +59,13 @@ class HoldoutOutcome:
     Attributes:
         results: By name, the agent first: one result per block that could be traded.
         performances: By name, in the same order.
+        placebo: Many agents that traded at random; the rival `random` is the first of them.
         trades: The agent's.
     """
 
     results: Mapping[str, list[BlockResult]]
     performances: Mapping[str, Performance]
+    placebo: Placebo
     trades: RecordedTrades
 
     def returns_frame(self) -> pl.DataFrame:
@@ -145,12 +148,15 @@ def trade_holdout(
         watch=recorder,
     )
     at_random = _traded_at_random(holdout, market, rules, like=traded, seed=seed)
-    results = dict(zip((AGENT, *RIVALS), (traded, *held, at_random), strict=True))
+    results = dict(zip((AGENT, *RIVALS), (traded, *held, at_random[0]), strict=True))
+    performances = {
+        name: performance(each, interval=arrays.interval) for name, each in results.items()
+    }
+    rank = placebo_rank(performances[AGENT], at_random, interval=arrays.interval)
     return HoldoutOutcome(
         results=results,
-        performances={
-            name: performance(each, interval=arrays.interval) for name, each in results.items()
-        },
+        performances=performances,
+        placebo=Placebo(rank=rank, equity=placebo_equity(at_random)),
         trades=recorder.recorded(arrays, rules),
     )
 
@@ -162,14 +168,14 @@ def _traded_at_random(
     *,
     like: Sequence[BlockResult],
     seed: int,
-) -> list[BlockResult]:
+) -> list[list[BlockResult]]:
     turnover, n_bars = sum(each.turnover for each in like), sum(each.n_bars for each in like)
-    return random_backtest(
+    return random_backtests(
         holdout.arrays,
         market=market,
         rules=rules,
         blocks=holdout.group_blocks,
         lookback=holdout.lookback,
         turnover_per_bar=turnover / n_bars,
-        seed=seed,
+        seeds=range(seed, seed + N_AGENTS),
     )

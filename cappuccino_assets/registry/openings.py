@@ -11,6 +11,7 @@ from cappuccino_assets.errors import IntegrityError
 from cappuccino_assets.evaluation.costs import CostCurve
 from cappuccino_assets.evaluation.holdout import Holdout
 from cappuccino_assets.evaluation.performance import Performance
+from cappuccino_assets.evaluation.placebo import Placebo, PlaceboRank
 from cappuccino_assets.evaluation.plain_ledger import LedgerCheck
 from cappuccino_assets.evaluation.recording import RecordedTrades
 from cappuccino_assets.features.arrays import FeatureArrays
@@ -36,7 +37,7 @@ from cappuccino_assets.storage.warehouse import Warehouse
 _TRIAL: Final = ("campaign", "study_name", "number")
 _RECORD: Final = "holdout.json"
 _CHECKSUMS: Final = "checksums.json"
-_TABLES: Final = ("returns", "fills", "books")
+_TABLES: Final = ("returns", "fills", "books", "placebo")
 _FILES: Final = (_RECORD, *(f"{name}.parquet" for name in _TABLES))
 
 
@@ -86,6 +87,7 @@ class HoldoutRecord:
     Attributes:
         opening: Whose, and on which bars.
         performances: By name: the agent first, then its rivals.
+        placebo: Agents that traded at random.
         costs: The agent at other costs.
         ledger: The agent's trades, added up by hand.
         returns: One row per block and bar, a column of simple returns for each name and `hodl`.
@@ -94,6 +96,7 @@ class HoldoutRecord:
 
     opening: HoldoutOpening
     performances: dict[str, Performance]
+    placebo: Placebo
     costs: CostCurve
     ledger: LedgerCheck
     returns: pl.DataFrame
@@ -170,12 +173,13 @@ def read_holdout(path: Path, opening: HoldoutOpening) -> HoldoutRecord:
     kept = HoldoutOpening(**record["opening"])
     if kept != opening:
         raise IntegrityError(f"{path} keeps the result of {kept}, not of {opening}.")
-    returns, fills, books = (pl.read_parquet(path / f"{name}.parquet") for name in _TABLES)
+    returns, fills, books, equity = (pl.read_parquet(path / f"{name}.parquet") for name in _TABLES)
     return HoldoutRecord(
         opening=opening,
         performances={
             each["name"]: Performance.from_json(each["measures"]) for each in record["performances"]
         },
+        placebo=Placebo(rank=PlaceboRank.from_json(record["placebo"]), equity=equity),
         costs=CostCurve.from_json(record["costs"]),
         ledger=LedgerCheck(**record["ledger"]),
         returns=returns,
@@ -184,8 +188,8 @@ def read_holdout(path: Path, opening: HoldoutOpening) -> HoldoutRecord:
 
 
 def _write(path: Path, opening: HoldoutOpening, test: FinalTest) -> None:
-    outcome = test.outcome
-    tables = (outcome.returns_frame(), outcome.trades.fills, outcome.trades.books)
+    outcome, trades = test.outcome, test.outcome.trades
+    tables = (outcome.returns_frame(), trades.fills, trades.books, outcome.placebo.equity)
     with new_folder(path) as folder:
         for name, table in zip(_TABLES, tables, strict=True):
             write_parquet(folder / f"{name}.parquet", table)
@@ -195,6 +199,7 @@ def _write(path: Path, opening: HoldoutOpening, test: FinalTest) -> None:
                 {"name": name, "measures": each.to_json()}
                 for name, each in outcome.performances.items()
             ],
+            "placebo": outcome.placebo.rank.to_json(),
             "costs": test.costs.to_json(),
             "ledger": asdict(test.ledger),
         }

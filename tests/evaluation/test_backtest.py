@@ -11,7 +11,7 @@ from cappuccino_assets.evaluation.baselines import (
     cash,
     cycled_hodl,
     holding_rules,
-    random_backtest,
+    random_backtests,
 )
 from cappuccino_assets.execution.fees import flat_fee
 from cappuccino_assets.execution.rules import TradingRules
@@ -153,23 +153,44 @@ def test_a_group_that_cannot_be_traded_is_refused() -> None:
     assert "needed" not in str(shut.value)  # more bars like these would change nothing
 
 
-def test_chance_trades_as_much_as_the_agent_did() -> None:
+@pytest.mark.parametrize("turnover", [0.0, 0.005, 0.02, 0.2])
+def test_chance_trades_as_much_as_the_agent_did(turnover: float) -> None:
     arrays = random_arrays(600, seed=6)
     market = MarketTensors.from_arrays(arrays)
     rules = rules_of(arrays, fee=0.006, trade_fraction=0.1)
 
-    results = random_backtest(
+    results = random_backtests(
         arrays,
         market=market,
         rules=rules,
         blocks=[rows(0, 300), rows(300, 600, 1)],
         lookback=1,
-        turnover_per_bar=0.02,
-        seed=1,
+        turnover_per_bar=turnover,
+        seeds=range(40),
     )
 
-    traded = sum(result.turnover for result in results) / sum(result.n_bars for result in results)
-    assert traded == pytest.approx(0.02, rel=0.35)
+    traded = [sum(block.turnover for block in each) / (299 + 299) for each in results]
+    assert len(traded) == 40
+    assert np.mean(traded) == pytest.approx(turnover, rel=0.15)
+
+
+def test_a_random_agent_trades_the_same_in_any_company() -> None:
+    arrays = random_arrays(200, seed=6)
+    seeds = range(20)
+
+    def returns(members: slice) -> list[list[float]]:
+        results = random_backtests(
+            arrays,
+            market=MarketTensors.from_arrays(arrays),
+            rules=rules_of(arrays, fee=0.006),
+            blocks=[rows(0, 200)],
+            lookback=1,
+            turnover_per_bar=10.0,  # more than can be traded: every bar and symbol
+            seeds=seeds[members],
+        )
+        return [each.bot_returns.tolist() for (each,) in results]
+
+    assert returns(slice(3)) == returns(slice(20))[:3]
 
 
 def test_a_random_actor_repeats_itself_from_its_seed() -> None:

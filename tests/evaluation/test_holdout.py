@@ -113,10 +113,29 @@ def test_rivals_trade_the_same_bars_by_the_same_rules():
     assert chance.total_return != agent.total_return
 
 
+def test_luck_is_a_hundred_agents_that_trade_the_same_bars_as_much():
+    arrays, holdout_from = history(600, holdout_row=100)
+
+    outcome = trade(arrays, holdout_from)[2]
+
+    rank, band = outcome.placebo.rank, outcome.placebo.equity
+    agent = outcome.performances[AGENT]
+    assert rank.n_agents == 100
+    assert rank.turnover == pytest.approx(agent.turnover, rel=0.1)
+    (result,) = outcome.results["random"]
+    np.testing.assert_array_equal(band["open_time"].dt.epoch("s").to_numpy(), result.open_time)
+    assert (band["low"] <= band["median"]).all()
+    assert (band["median"] <= band["high"]).all()
+    assert 0 <= rank.n_as_good < 100
+    assert band["median"][-1] == pytest.approx(1 + rank.median_return)
+
+
 def test_a_second_run_is_the_same_bit_for_bit():
     arrays, holdout_from = history()
     first, second = (trade(arrays, holdout_from)[2] for _ in range(2))
     assert first.performances == second.performances
+    assert first.placebo.rank == second.placebo.rank
+    assert first.placebo.equity.equals(second.placebo.equity)
     assert first.returns_frame().equals(second.returns_frame())
     assert first.trades.fills.equals(second.trades.fills)
     assert first.trades.books.equals(second.trades.books)

@@ -16,7 +16,7 @@ from cappuccino_assets.registry.finalists import final_test, finalist_holdout, l
 from cappuccino_assets.registry.openings import open_holdout, read_holdout
 from cappuccino_assets.storage.trial_ledger import TrialLedger
 from tests.envs.markets import arrays_of, random_arrays
-from tests.registry.trials import content, leave_trials
+from tests.registry.trials import content, leave_trials, refuse
 
 N_BARS, HOLDOUT_ROW = 700, 500
 HOLDOUT_FROM = datetime.fromtimestamp(HOLDOUT_ROW * 3600, UTC)
@@ -25,7 +25,7 @@ HOLDOUT_FROM = datetime.fromtimestamp(HOLDOUT_ROW * 3600, UTC)
 @pytest.fixture
 def finalist(warehouse):
     leave_trials(warehouse, [0.5])
-    (entry,) = archive_trials(warehouse.layout, warehouse, "c")
+    (entry,) = archive_trials(warehouse.layout, warehouse, "c", refuse)
     return load_finalist(entry.path)
 
 
@@ -69,6 +69,8 @@ def test_an_opening_is_recorded_once_and_a_second_call_reads_the_result(finalist
     }
     assert first.opening == second.opening
     assert first.performances == second.performances
+    assert first.placebo.rank == second.placebo.rank
+    assert first.placebo.equity.equals(second.placebo.equity)
     assert first.costs == second.costs
     assert first.ledger == second.ledger
     assert first.returns.equals(second.returns)
