@@ -1,5 +1,6 @@
 """The archive: the best models of every campaign, each whole, verified and written once."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -8,26 +9,28 @@ from cappuccino_assets.registry.entries import (
     ArchiveEntry,
     entries_in,
     verify_entry,
-    vin_of,
     write_entry,
 )
+from cappuccino_assets.registry.finalists import Finalist, finalist_of_trial
 from cappuccino_assets.registry.grading import grade
-from cappuccino_assets.registry.models import read_model
 from cappuccino_assets.registry.selection import ArchiveRule
 from cappuccino_assets.storage.files import write_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import exclusive
-from cappuccino_assets.storage.trial_files import read_trial
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.types import Json
 
 DEFAULT_RULE: Final = ArchiveRule()
+
+Judge = Callable[[Sequence[Finalist]], Sequence[Json]]
+"""Says of each finalist what its entry stores: `gated`, `gate_reason` and whatever led to them."""
 
 
 def archive_trials(
     layout: WarehouseLayout,
     warehouse: Warehouse,
     campaign: str,
+    judge: Judge,
     rule: ArchiveRule = DEFAULT_RULE,
 ) -> list[ArchiveEntry]:
     """Archive the final fits of a campaign's best trials; doing it twice changes nothing.
@@ -36,6 +39,7 @@ def archive_trials(
         layout: Where everything lies.
         warehouse: Holds the campaign's trials.
         campaign: Name of the campaign.
+        judge: Judges those that have no entry yet, all at once.
         rule: What a trial must reach.
 
     Returns:
@@ -48,9 +52,14 @@ def archive_trials(
         completed = warehouse.query("archive_candidates", {"campaign": campaign}).to_dicts()
         chosen = rule.select(completed)
         known = {_key(entry.metadata): entry for entry in entries_in(layout.archive)}
-        entries = [known.get(_key(trial)) or _archive(layout, trial, rule) for trial in chosen]
+        missing = [trial for trial in chosen if _key(trial) not in known]
+        finalists = [_finalist(layout, trial, rule) for trial in missing]
+        judgements = judge(finalists) if finalists else []
+        for finalist, judgement in zip(finalists, judgements, strict=True):
+            entry = _write(layout, finalist, judgement, rule)
+            known[_key(entry.metadata)] = entry
         record_archive(layout, warehouse)
-    return entries
+    return [known[_key(trial)] for trial in chosen]
 
 
 def record_archive(layout: WarehouseLayout, warehouse: Warehouse) -> list[ArchiveEntry]:
@@ -98,34 +107,35 @@ def _require_recorded(entry: ArchiveEntry, recorded: Json) -> None:
             )
 
 
-def _archive(layout: WarehouseLayout, trial: Json, rule: ArchiveRule) -> ArchiveEntry:
+def _finalist(layout: WarehouseLayout, trial: Json, rule: ArchiveRule) -> Finalist:
     study_name, number = trial["study_name"], trial["number"]
-    folder = layout.trial(study_name, number)
-    result = read_trial(folder, study_name=study_name, number=number)
-    model = read_model(folder, sha256=trial["model_sha256"], contract_hash=trial["contract_hash"])
-    letter = grade(result["score"], rule.thresholds)
-    vin = vin_of(
-        model.config, sha256=model.sha256, grade=letter, completed_at=result["completed_at"]
-    )
-    path = layout.archive / vin
+    finalist = finalist_of_trial(layout.trial(study_name, number), trial, rule.thresholds)
+    path = layout.archive / finalist.vin
     if path.exists():
         other = verify_entry(path).identity
         raise IntegrityError(
-            f"{vin} already names trial {other[1]} of {other[0]!r}; "
+            f"{finalist.vin} already names trial {other[1]} of {other[0]!r}; "
             f"trial {number} of {study_name!r} cannot have the same code."
         )
-    metadata = result | {
-        "vin": vin,
-        "grade": letter,
+    return finalist
+
+
+def _write(
+    layout: WarehouseLayout, finalist: Finalist, judgement: Json, rule: ArchiveRule
+) -> ArchiveEntry:
+    trial = finalist.trial
+    metadata = trial | {
+        "vin": finalist.vin,
+        "grade": grade(trial["score"], rule.thresholds),
         "grade_thresholds": rule.thresholds.to_json(),
         "minimum_score": rule.minimum_score,
-        "below_threshold": result["score"] < rule.minimum_score,
-        "admitted_as": "rule" if rule.admits(result["score"]) else "kept_for_show",
-        "gated": False,
-        "gate_reason": "not evaluated",
+        "below_threshold": trial["score"] < rule.minimum_score,
+        "admitted_as": "rule" if rule.admits(trial["score"]) else "kept_for_show",
         "archived_at": datetime.now(UTC).isoformat(),
+        **judgement,
     }
-    return write_entry(path, trial_folder=folder, metadata=metadata)
+    folder = layout.trial(trial["study_name"], trial["number"])
+    return write_entry(layout.archive / finalist.vin, trial_folder=folder, metadata=metadata)
 
 
 def _key(row: Json) -> tuple[str, int, str]:

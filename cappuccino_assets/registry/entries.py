@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from cappuccino_assets.errors import IntegrityError
+from cappuccino_assets.registry.gate import GateDecision
 from cappuccino_assets.registry.grading import Grade, GradeThresholds, grade
 from cappuccino_assets.registry.models import MODEL_FILES, read_model
 from cappuccino_assets.registry.vin import Vin, VinModel, render
@@ -22,7 +23,10 @@ from cappuccino_assets.types import Json
 
 METADATA: Final = "metadata.json"
 CHECKSUMS: Final = "checksums.json"
-_SUMMED: Final = (*MODEL_FILES, METADATA)
+RETURNS: Final = "returns.parquet"
+_COPIED: Final = (*MODEL_FILES, RETURNS)
+_SUMMED: Final = (*_COPIED, METADATA)
+_BESIDE: Final = ("completed_at", "archived_at", "grade_thresholds", "minimum_score", "gate")
 _ADMITTED_AS: Final = ("rule", "kept_for_show")
 _COLUMNS: Final = (
     "vin",
@@ -81,11 +85,11 @@ def write_entry(path: Path, *, trial_folder: Path, metadata: Json) -> ArchiveEnt
 
     Args:
         path: Its folder, named by its VIN.
-        trial_folder: Where the trial left its model.
+        trial_folder: Where the trial left its model and its test returns.
         metadata: Everything that is known of it.
     """
     with new_folder(path) as folder:
-        for name in MODEL_FILES:
+        for name in _COPIED:
             copy_file(trial_folder / name, folder / name)
         write_json(folder / METADATA, metadata)
         write_json(folder / CHECKSUMS, {name: sha256_of_file(folder / name) for name in _SUMMED})
@@ -138,11 +142,19 @@ def vin_of(config: TrialConfig, *, sha256: str, grade: str, completed_at: str) -
 def _verify(folder: Path, *, vin: str) -> Json:
     _check_files(folder)
     metadata = read_object(folder / METADATA)
-    required = (*_COLUMNS, "completed_at", "archived_at", "grade_thresholds", "minimum_score")
+    required = (
+        *_COLUMNS,
+        "completed_at",
+        "archived_at",
+        "grade_thresholds",
+        "minimum_score",
+        "gate",
+    )
     missing = [name for name in required if name not in metadata]
     if missing:
         raise IntegrityError(f"{folder / METADATA} lacks {missing[0]!r}.")
     _check_grade(folder / METADATA, metadata)
+    _check_gate(folder / METADATA, metadata)
     model = read_model(
         folder, sha256=metadata["model_sha256"], contract_hash=metadata["contract_hash"]
     )
@@ -174,6 +186,19 @@ def _check_grade(path: Path, metadata: Json) -> None:
             )
     if metadata["admitted_as"] not in _ADMITTED_AS:
         raise IntegrityError(f"{path}: admitted_as cannot be {metadata['admitted_as']!r}.")
+
+
+def _check_gate(path: Path, metadata: Json) -> None:
+    try:
+        decision = GateDecision.from_json(metadata["gate"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(f"{path}: its gate cannot be read: {error}") from error
+    said = (metadata["gated"], metadata["gate_reason"], metadata["gate"])
+    if said != (decision.gated, decision.text, decision.to_json()):
+        raise IntegrityError(
+            f"{path} says gated: {metadata['gated']}, but of its gate's points "
+            f"{sum(not reason.passed for reason in decision.reasons)} failed."
+        )
 
 
 def _check_files(folder: Path) -> None:

@@ -95,6 +95,43 @@ def run_studies(
                 on_progress(meter.progress(state_of(flow.study)))
 
 
+def run_tasks(
+    tasks: Sequence[Task],
+    layout: WarehouseLayout,
+    *,
+    n_workers: int,
+    compute: Compute = ANYWHERE,
+) -> list[Result]:
+    """Run tasks that belong to no running study, in worker processes.
+
+    Args:
+        tasks: What to run.
+        layout: Where their folders go.
+        n_workers: Processes; each uses one thread.
+        compute: What trainings may use.
+
+    Returns:
+        What became of each, in order.
+
+    Raises:
+        WorkerError: If a worker fails or dies; the others are stopped.
+    """
+    results: dict[int, Result] = {}
+    waiting, running = deque(enumerate(tasks)), dict[Any, int]()
+    with _workers(min(n_workers, len(tasks)), layout, compute) as connections:
+        idle: deque[Any] = deque(connections)
+        while waiting or running:
+            while waiting and idle:
+                place, task = waiting.popleft()
+                running[connection := idle.popleft()] = place
+                _send(connection, task)
+            for ready in wait(list(running)):
+                place = running.pop(ready)
+                results[place] = _received(ready, tasks[place].plan.study_name)
+                idle.append(ready)
+    return [results[place] for place in range(len(tasks))]
+
+
 class _Meter:
     """Turns states into progress."""
 

@@ -14,13 +14,13 @@ from cappuccino_assets.registry.vin import parse, render
 from cappuccino_assets.storage.files import read_json, sha256_of_file, write_json
 from cappuccino_assets.storage.locks import exclusive
 from cappuccino_assets.storage.warehouse import Warehouse
-from tests.registry.trials import content, ingest, leave_trial, leave_trials, trial_config
+from tests.registry.trials import content, ingest, leave_trial, leave_trials, refuse, trial_config
 
 ALL = ArchiveRule(top_percent=100, minimum_score=-10, grades=tuple(Grade))
 
 
 def archive(warehouse, rule=ALL, campaign="c"):
-    return archive_trials(warehouse.layout, warehouse, campaign, rule)
+    return archive_trials(warehouse.layout, warehouse, campaign, refuse, rule)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_an_entry_is_whole(warehouse, entry):
     assert (metadata["study_name"], metadata["number"]) == ("c/phase2_ppo", 0)
     assert (metadata["score"], metadata["grade"], metadata["dataset_digest"]) == (0.25, "A", "d1")
     assert metadata["grade_thresholds"] == {"S": 0.3, "A": 0.2, "B": 0.15, "C": 0.1, "D": 0.05}
-    assert (metadata["gated"], metadata["gate_reason"]) == (False, "not evaluated")
+    assert (metadata["gated"], metadata["gate_reason"]) == (False, "nobody asked")
     assert metadata["below_threshold"] is False
     assert len(metadata["splits"]) == 2
     assert verify_entry(entry.path).metadata == read_json(entry.path / "metadata.json")

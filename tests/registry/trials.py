@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import numpy as np
+import polars as pl
 import torch
 
 from cappuccino_assets.agents.actions import ActionSpace
@@ -13,7 +15,8 @@ from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.contract import Layout, market_contract
 from cappuccino_assets.features.scaling import Scaler
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS, Interval, Timeframe
-from cappuccino_assets.storage.files import sha256_of_file, write_json
+from cappuccino_assets.registry.gate import GateDecision, GateLimits, GateReason
+from cappuccino_assets.storage.files import sha256_of_file, write_json, write_parquet
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.storage.weights import write_weights
 from cappuccino_assets.tuning.config import TrialConfig
@@ -123,8 +126,32 @@ def leave_trial(layout, number, score, *, campaign="c", config=None, seed=None, 
         "code_version": "0.1.0",
     }
     write_json(folder / "trial.json", result)
+    write_parquet(folder / "returns.parquet", returns_of(number))
     times = {"started_at": datetime.now(UTC), "completed_at": datetime.now(UTC)}
     return {**identity, **study, **times, "state": "COMPLETE", "value": score, "params": params}
+
+
+def returns_of(number):
+    """Test returns of a trial: two splits of one group each, on hours from 1970 on."""
+    random = np.random.default_rng(number)
+    hours = np.arange(200)
+    return pl.DataFrame(
+        {
+            "split": (hours // 100).astype(np.int32),
+            "group": (hours // 100).astype(np.int32),
+            "open_time": pl.Series(hours * 3_600_000_000).cast(pl.Datetime("us", "UTC")),
+            "bot_return": random.normal(0.0, 0.01, 200),
+            "hodl_return": random.normal(0.0, 0.01, 200),
+        }
+    )
+
+
+def refuse(finalists):
+    """A judge whom nobody convinces, for tests of what is written down."""
+    reason = GateReason(name="asked", passed=False, value=None, limit=None, text="nobody asked")
+    decision = GateDecision(limits=GateLimits(), reasons=(reason,))
+    said = {"gated": False, "gate_reason": decision.text, "gate": decision.to_json()}
+    return [said for _ in finalists]
 
 
 def ingest(warehouse, records):

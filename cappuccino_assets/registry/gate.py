@@ -1,0 +1,259 @@
+"""The gate: what a finalist must show before it may be deployed, each point with its number."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Final, Self
+
+from cappuccino_assets.registry.findings import (
+    Findings,
+    Retrain,
+    excess_sharpes,
+    retrain_bound,
+)
+from cappuccino_assets.types import Json
+
+_SHARES: Final = (
+    "min_deflated_sharpe_ratio",
+    "max_overfitting",
+    "retrain_confidence",
+    "min_exposure",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateLimits:
+    """What passes.
+
+    Args:
+        min_deflated_sharpe_ratio: Of the returns above buy and hold, as the best of all trials.
+        max_overfitting: Probability of backtest overfitting of the selection.
+        min_holdout_excess: The Sharpe ratio above that of buy and hold, on the hold-out, must be
+            higher than this.
+        n_retrains: Further seeds, at least, with which the configuration was trained anew.
+        retrain_confidence: One-sided, of the bound of their mean excess Sharpe ratio.
+        cost_multiple: Multiple of fees, spread and slippage at which it must still be above buy and
+            hold on the hold-out.
+        max_turnover: Gross value traded per day, in multiples of equity, in the splits and on the
+            hold-out.
+        min_exposure: Mean fraction of the equity that was not cash, in the splits and on the
+            hold-out: who stands aside while prices fall has shown nothing.
+    """
+
+    min_deflated_sharpe_ratio: float = 0.95
+    max_overfitting: float = 0.2
+    min_holdout_excess: float = 0.0
+    n_retrains: int = 5
+    retrain_confidence: float = 0.95
+    cost_multiple: float = 2.0
+    max_turnover: float = 5.0
+    min_exposure: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in _SHARES:
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} is a share in (0, 1), but got {getattr(self, name)}.")
+        if self.n_retrains < 2:
+            raise ValueError(f"A bound needs two seeds at least, but got {self.n_retrains=}.")
+        if not (isfinite(self.min_holdout_excess) and 0 < self.max_turnover < float("inf")):
+            raise ValueError(f"Limits are finite, but got {self}.")
+        if self.cost_multiple < 1:
+            raise ValueError(f"Costs are raised, not lowered: got {self.cost_multiple=}.")
+
+
+DEFAULT_LIMITS: Final = GateLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateReason:
+    """One point of the gate.
+
+    Attributes:
+        name: What is asked.
+        passed: Whether it is so.
+        value: What was found; None where nothing was.
+        limit: What it was held against; None where that is no number.
+        text: The same in words.
+    """
+
+    name: str
+    passed: bool
+    value: float | None
+    limit: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateDecision:
+    """What the gate says of a finalist.
+
+    Attributes:
+        limits: What it asked for.
+        reasons: Every point, passed or failed.
+    """
+
+    limits: GateLimits
+    reasons: tuple[GateReason, ...]
+
+    @property
+    def gated(self) -> bool:
+        """Whether every point passed: it may be deployed."""
+        return all(reason.passed for reason in self.reasons)
+
+    @property
+    def text(self) -> str:
+        """Why not, in words; which points passed where all did."""
+        failed = [reason.text for reason in self.reasons if not reason.passed]
+        return "; ".join(failed) or f"all {len(self.reasons)} points passed"
+
+    def to_json(self) -> Json:
+        """Write as JSON values."""
+        return {
+            "gated": self.gated,
+            "text": self.text,
+            "limits": asdict(self.limits),
+            "reasons": [asdict(reason) for reason in self.reasons],
+        }
+
+    @classmethod
+    def from_json(cls, value: Json) -> Self:
+        """Read what `to_json` wrote."""
+        reasons = tuple(GateReason(**reason) for reason in value["reasons"])
+        return cls(limits=GateLimits(**value["limits"]), reasons=reasons)
+
+
+def decide(findings: Findings, limits: GateLimits) -> GateDecision:
+    """Hold a finalist against every limit; the order of the reasons is always the same."""
+    reasons = (
+        _deflated(findings, limits),
+        _overfitting(findings, limits),
+        _holdout(findings, limits),
+        _worst_retrain(findings.retrains, limits),
+        _retrain_bound(findings.retrains, limits),
+        _costs(findings, limits),
+        _turnover(findings, limits),
+        _exposure(findings, limits),
+        _whole(findings.faults),
+    )
+    return GateDecision(limits=limits, reasons=reasons)
+
+
+def _deflated(findings: Findings, limits: GateLimits) -> GateReason:
+    trial, floor = findings.trial, limits.min_deflated_sharpe_ratio
+    value = None if trial is None else trial.deflated
+    found = "its returns are those of buy and hold" if value is None else f"{value:.3f}"
+    return GateReason(
+        name="deflated_sharpe_ratio",
+        passed=value is not None and value >= floor,
+        value=value,
+        limit=floor,
+        text=f"deflated Sharpe ratio of {findings.campaign.n_trials} trials: {found}, "
+        f"at least {floor} is asked for",
+    )
+
+
+def _overfitting(findings: Findings, limits: GateLimits) -> GateReason:
+    ceiling, overfitting = limits.max_overfitting, findings.campaign.overfitting
+    value = None if overfitting is None else overfitting.pbo
+    found = "too few trials to tell" if value is None else f"{value:.3f}"
+    return GateReason(
+        name="probability_of_overfitting",
+        passed=value is not None and value <= ceiling,
+        value=value,
+        limit=ceiling,
+        text=f"probability of overfitting: {found}, at most {ceiling} is allowed",
+    )
+
+
+def _holdout(findings: Findings, limits: GateLimits) -> GateReason:
+    value, floor, interval = (
+        findings.holdout.excess_sharpe,
+        limits.min_holdout_excess,
+        findings.holdout_excess,
+    )
+    width = (
+        "no interval, it hardly traded"
+        if interval is None
+        else f"{interval.confidence:.0%} interval {interval.low:+.2f} to {interval.high:+.2f}"
+    )
+    return GateReason(
+        name="holdout_excess_sharpe_ratio",
+        passed=value > floor,
+        value=value,
+        limit=floor,
+        text=f"Sharpe ratio above buy and hold on the hold-out: {value:+.2f} ({width}), "
+        f"more than {floor:g} is asked for",
+    )
+
+
+def _worst_retrain(retrains: Sequence[Retrain], limits: GateLimits) -> GateReason:
+    values = excess_sharpes(retrains)
+    worst = min(values) if values else None
+    return GateReason(
+        name="worst_retrained_seed",
+        passed=worst is not None and worst > 0 and len(retrains) >= limits.n_retrains,
+        value=worst,
+        limit=0.0,
+        text=f"worst of {len(retrains)} other seeds above buy and hold: {_shown(retrains, worst)}, "
+        f"more than 0 with {limits.n_retrains} seeds is asked for",
+    )
+
+
+def _retrain_bound(retrains: Sequence[Retrain], limits: GateLimits) -> GateReason:
+    bound = retrain_bound(retrains, confidence=limits.retrain_confidence)
+    return GateReason(
+        name="retrained_seeds_bound",
+        passed=bound is not None and bound > 0 and len(retrains) >= limits.n_retrains,
+        value=bound,
+        limit=0.0,
+        text=f"{limits.retrain_confidence:.0%} lower bound of the mean over {len(retrains)} other "
+        f"seeds above buy and hold: {_shown(retrains, bound)}, more than 0 is asked for",
+    )
+
+
+def _costs(findings: Findings, limits: GateLimits) -> GateReason:
+    value = findings.at_higher_costs.excess_sharpe
+    return GateReason(
+        name="excess_at_higher_costs",
+        passed=value > 0,
+        value=value,
+        limit=0.0,
+        text=f"Sharpe ratio above buy and hold at {limits.cost_multiple:g} x all costs on the "
+        f"hold-out: {value:+.2f}, more than 0 is asked for",
+    )
+
+
+def _turnover(findings: Findings, limits: GateLimits) -> GateReason:
+    value = max(findings.turnover, findings.holdout.turnover)
+    return GateReason(
+        name="turnover",
+        passed=value <= limits.max_turnover,
+        value=value,
+        limit=limits.max_turnover,
+        text=f"turnover: {value:.2f} x equity a day, at most {limits.max_turnover:g} is allowed",
+    )
+
+
+def _exposure(findings: Findings, limits: GateLimits) -> GateReason:
+    value = min(findings.exposure, findings.holdout.exposure)
+    return GateReason(
+        name="exposure",
+        passed=value >= limits.min_exposure,
+        value=value,
+        limit=limits.min_exposure,
+        text=f"mean exposure: {value:.1%} of equity, at least {limits.min_exposure:.0%} is asked "
+        "for",
+    )
+
+
+def _whole(faults: Sequence[str]) -> GateReason:
+    found = "; ".join(faults) or "contract, checksums and money are verified"
+    return GateReason(
+        name="verified", passed=not faults, value=float(len(faults)), limit=0.0, text=found
+    )
+
+
+def _shown(retrains: Sequence[Retrain], value: float | None) -> str:
+    if value is not None:
+        return f"{value:+.2f}"
+    return "a training failed" if retrains else "none was trained"
