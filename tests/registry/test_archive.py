@@ -37,6 +37,7 @@ def test_an_entry_is_whole(warehouse, entry):
         "contract.json",
         "hyperparams.json",
         "metadata.json",
+        "returns.parquet",
     ]
     metadata = entry.metadata
     assert metadata["vin"] == entry.vin
@@ -162,14 +163,16 @@ def test_incident_20_a_trial_without_a_whole_model_leaves_no_entry(warehouse, na
     assert content(warehouse.layout.archive) == {}
 
 
-def test_incident_20_one_damaged_trial_leaves_the_entries_before_it(warehouse):
+def test_incident_20_a_damaged_trial_is_refused_before_any_is_judged(warehouse):
     leave_trials(warehouse, [0.5, 0.4])
-    (warehouse.layout.trial("c/phase2_ppo", 1) / "actor.safetensors").write_bytes(b"damaged")
+    weights = warehouse.layout.trial("c/phase2_ppo", 1) / "actor.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(b"damaged")
     with pytest.raises(IntegrityError, match="is on record"):
         archive(warehouse)
-    (entry,) = entries_in(warehouse.layout.archive)  # whole, but not recorded yet
-    record_archive(warehouse.layout, warehouse)
-    assert [row["vin"] for row in warehouse.query("archive_entries").to_dicts()] == [entry.vin]
+    assert content(warehouse.layout.archive) == {}
+    weights.write_bytes(whole)
+    assert len(archive(warehouse)) == 2
 
 
 def test_an_archive_that_cannot_be_written_leaves_the_old_state(warehouse):
