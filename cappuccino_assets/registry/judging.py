@@ -153,7 +153,40 @@ def judge_finalist(
         HistoryTooShortError: If the hold-out has no row.
         TrialFailedError: If no bar of the hold-out could be traded through.
     """
-    record = open_holdout(finalist, arrays, holdout_from, warehouse)
+    judgement = weigh(
+        finalist,
+        folder,
+        open_holdout(finalist, arrays, holdout_from, warehouse),
+        campaign=campaign,
+        retrains=retrains,
+        limits=limits,
+        warehouse=warehouse,
+    )
+    TrialLedger(warehouse).append([*retrains, decision_row(finalist, judgement)])
+    return judgement
+
+
+def weigh(
+    finalist: Finalist,
+    folder: Path,
+    record: HoldoutRecord,
+    *,
+    campaign: CampaignEvidence,
+    retrains: Sequence[LedgerRow],
+    limits: GateLimits,
+    warehouse: Warehouse,
+) -> Judgement:
+    """Hold all that is known of a finalist against the gate; nothing is recorded.
+
+    Args:
+        finalist: Whom to judge.
+        folder: What its trial left.
+        record: What it did on the hold-out.
+        campaign: What the search as a whole shows.
+        retrains: Its configuration with other seeds.
+        limits: Of the gate.
+        warehouse: Holds the ledger, which has the digests of the trial's files.
+    """
     splits = finalist.trial["splits"]
     findings = Findings(
         campaign=campaign,
@@ -166,9 +199,23 @@ def judge_finalist(
         retrains=tuple(_retrain(row) for row in retrains),
         faults=_faults(finalist, folder, record, warehouse),
     )
-    decision = decide(findings, limits)
-    TrialLedger(warehouse).append([*retrains, _decision_row(finalist, campaign, decision)])
-    return Judgement(findings=findings, decision=decision, holdout=record)
+    return Judgement(findings=findings, decision=decide(findings, limits), holdout=record)
+
+
+def decision_row(finalist: Finalist, judgement: Judgement) -> LedgerRow:
+    """Write a decision as a row of the trial ledger.
+
+    It belongs to the number of trials that were known when it was made.
+    """
+    campaign = judgement.findings.campaign
+    return LedgerRow(
+        kind=LedgerKind.GATE_DECISION,
+        campaign=campaign.campaign,
+        study_name=finalist.trial["study_name"],
+        number=finalist.trial["number"],
+        key=f"{finalist.vin} of {campaign.n_trials} trials",
+        outcome=judgement.decision.to_json(),
+    )
 
 
 def _trial_evidence(folder: Path, campaign: CampaignEvidence) -> TrialEvidence | None:
@@ -211,17 +258,3 @@ def _faults(
         if sha256_of_file(folder / name) != digest:
             faults.append(f"{name} is not what the ledger says")
     return tuple(faults)
-
-
-def _decision_row(
-    finalist: Finalist, campaign: CampaignEvidence, decision: GateDecision
-) -> LedgerRow:
-    """A decision belongs to the number of trials that were known when it was made."""
-    return LedgerRow(
-        kind=LedgerKind.GATE_DECISION,
-        campaign=campaign.campaign,
-        study_name=finalist.trial["study_name"],
-        number=finalist.trial["number"],
-        key=f"{finalist.vin} of {campaign.n_trials} trials",
-        outcome=decision.to_json(),
-    )

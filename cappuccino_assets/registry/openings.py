@@ -29,6 +29,7 @@ from cappuccino_assets.storage.files import (
     write_json,
     write_parquet,
 )
+from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.ledger_rows import LedgerKind, LedgerRow
 from cappuccino_assets.storage.locks import exclusive
 from cappuccino_assets.storage.trial_ledger import TrialLedger
@@ -131,12 +132,17 @@ def open_holdout(
     layout = warehouse.layout
     holdout = finalist_holdout(finalist, arrays, holdout_from)
     opening = opening_of(finalist, holdout)
-    path = layout.holdouts / finalist.vin / sha256_of(opening.key.encode())[:16]
+    path = holdout_folder(layout, opening)
     with exclusive(layout.holdouts_lock):
         if not path.exists():
             TrialLedger(warehouse).append([opening.row()])
-            _write(path, opening, final_test(finalist.model, holdout))
+            _write(path, record_of(opening, final_test(finalist.model, holdout)))
         return read_holdout(path, opening)
+
+
+def holdout_folder(layout: WarehouseLayout, opening: HoldoutOpening) -> Path:
+    """Say where the result of an opening is kept."""
+    return layout.holdouts / opening.vin / sha256_of(opening.key.encode())[:16]
 
 
 def opening_of(finalist: Finalist, holdout: Holdout) -> HoldoutOpening:
@@ -152,6 +158,20 @@ def opening_of(finalist: Finalist, holdout: Holdout) -> HoldoutOpening:
         interval=arrays.interval.value,
         begins_at=holdout.begins_at.isoformat(),
         ends_at=holdout.ends_at.isoformat(),
+    )
+
+
+def record_of(opening: HoldoutOpening, test: FinalTest) -> HoldoutRecord:
+    """Describe a test as it would be kept."""
+    outcome = test.outcome
+    return HoldoutRecord(
+        opening=opening,
+        performances=dict(outcome.performances),
+        placebo=outcome.placebo,
+        costs=test.costs,
+        ledger=test.ledger,
+        returns=outcome.returns_frame(),
+        trades=outcome.trades,
     )
 
 
@@ -187,21 +207,21 @@ def read_holdout(path: Path, opening: HoldoutOpening) -> HoldoutRecord:
     )
 
 
-def _write(path: Path, opening: HoldoutOpening, test: FinalTest) -> None:
-    outcome, trades = test.outcome, test.outcome.trades
-    tables = (outcome.returns_frame(), trades.fills, trades.books, outcome.placebo.equity)
+def _write(path: Path, record: HoldoutRecord) -> None:
+    trades = record.trades
+    tables = (record.returns, trades.fills, trades.books, record.placebo.equity)
     with new_folder(path) as folder:
         for name, table in zip(_TABLES, tables, strict=True):
             write_parquet(folder / f"{name}.parquet", table)
-        record = {
-            "opening": asdict(opening),
+        values = {
+            "opening": asdict(record.opening),
             "performances": [
                 {"name": name, "measures": each.to_json()}
-                for name, each in outcome.performances.items()
+                for name, each in record.performances.items()
             ],
-            "placebo": outcome.placebo.rank.to_json(),
-            "costs": test.costs.to_json(),
-            "ledger": asdict(test.ledger),
+            "placebo": record.placebo.rank.to_json(),
+            "costs": record.costs.to_json(),
+            "ledger": asdict(record.ledger),
         }
-        write_json(folder / _RECORD, record)
+        write_json(folder / _RECORD, values)
         write_json(folder / _CHECKSUMS, {name: sha256_of_file(folder / name) for name in _FILES})
