@@ -26,6 +26,7 @@ CappuccinoError
 ├── WorkerError                   a worker process that failed or died
 ├── VinError                      names the field of the code at fault
 ├── IntegrityError                a stored file that is not what its checksum says
+│   └── DifferenceError           a stored value that is not what it comes to again; names it
 ├── CheckpointMismatchError       a checkpoint of another training; names the first field
 ├── ManifestError                 a manifest that cannot be loaded or published
 ├── WarehouseError                the database cannot be opened, or an answer is missing
@@ -172,6 +173,20 @@ class IntegrityError(CappuccinoError):
     """A stored file that is not what its checksum says."""
 
 
+class DifferenceError(IntegrityError):
+    """A stored value that is not what it comes to when it is computed again.
+
+    Args:
+        what: Which value, as a path of names.
+        stored: What is on record; None where nothing is.
+        found: What it comes to; None where there is no such value.
+    """
+
+    def __init__(self, what: str, *, stored: object, found: object):
+        self.what, self.stored, self.found = what, stored, found
+        super().__init__(f"{what}: {_shown(stored)} is stored, but {_shown(found)} is found.")
+
+
 class CheckpointMismatchError(CappuccinoError):
     """A checkpoint that another training wrote, or other code."""
 
@@ -197,3 +212,8 @@ class CheckFailedError(CappuccinoError):
 
 class InterruptedRunError(CappuccinoError):
     """A run that somebody stopped; it can be continued."""
+
+
+def _shown(value: object, *, n_characters: int = 120) -> str:
+    text = repr(value)
+    return text if len(text) <= n_characters else f"{text[:n_characters]}..."

@@ -13,6 +13,7 @@ from cappuccino_assets.cli.output import print_error
 from cappuccino_assets.cli.prove import prove_causal
 from cappuccino_assets.cli.run import run
 from cappuccino_assets.cli.status import status
+from cappuccino_assets.cli.verify import verify
 from cappuccino_assets.cli.vin import vin
 from cappuccino_assets.errors import CappuccinoError
 
@@ -30,6 +31,7 @@ app.command()(status)
 app.command()(analysis)
 app.command()(prove_causal)
 app.command()(vin)
+app.command()(verify)
 app.add_typer(ledger, name="ledger")
 
 
