@@ -76,9 +76,23 @@ def verdict(comparison: Json | None, archive: list[Json], *, n_trials: int) -> s
         if entry["admitted_as"] == "kept_for_show"
         else ""
     )
+    return f"{idle}{result}{losing} {gate_verdict(archive)}{shown}"
+
+
+def gate_verdict(archive: list[Json]) -> str:
+    """Say which archived models passed the gate, and what the best one failed if none did."""
+    passed = [entry["vin"] for entry in archive if entry["gated"]]
+    if passed:
+        return (
+            f"{len(passed)} of {len(archive)} archived models passed every point of the gate: "
+            f"{', '.join(passed)}. That is evidence about the past, no promise."
+        )
+    best = archive[0]
+    points = ", ".join(name.replace("_", " ") for name in best["failed_points"])
     return (
-        f"{idle}{result}{losing} That proves nothing: the best of many trials scores well on a "
-        f"market without any edge too, and no gate was passed.{shown}"
+        "That proves nothing: the best of many trials scores well on a market without any edge "
+        f"too, and no model passed the gate. The best one failed {len(best['failed_points'])} of "
+        f"{best['n_points']} points: {points}."
     )
 
 
