@@ -29,6 +29,7 @@ CappuccinoError
 │   └── DifferenceError           a stored value that is not what it comes to again; names it
 ├── CheckpointMismatchError       a checkpoint of another training; names the first field
 ├── ManifestError                 a manifest that cannot be loaded or published
+│   └── IncomparableError         two ensembles that no bars can be found for
 ├── WarehouseError                the database cannot be opened, or an answer is missing
 ├── CheckFailedError              a blocking check that did not pass
 └── InterruptedRunError           a run that somebody stopped
@@ -200,6 +201,10 @@ class CheckpointMismatchError(CappuccinoError):
 
 class ManifestError(CappuccinoError):
     """An ensemble manifest that cannot be loaded or published."""
+
+
+class IncomparableError(ManifestError):
+    """Two ensembles that cannot be traded on the same bars, or not without favour."""
 
 
 class WarehouseError(CappuccinoError):
