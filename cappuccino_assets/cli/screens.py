@@ -82,12 +82,17 @@ def _archive(standing: Json) -> Table | None:
             "VIN": entry["vin"],
             "grade": entry["grade"],
             "score": _number(entry["score"]),
-            "gate": "gated" if entry["gated"] else "not gated",
+            "gate": _gate(entry),
             "remark": "below threshold" if entry["below_threshold"] else "",
         }
         for entry in standing["archive"]
     ]
     return _table("Archive", rows)
+
+
+def _gate(entry: Json) -> str:
+    failed = f"{len(entry['failed_points'])} of {entry['n_points']} points failed"
+    return "gated" if entry["gated"] else f"not gated, {failed}"
 
 
 def _result(algorithm: str, result: Json) -> dict[str, str]:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from cappuccino_assets.cli.output import AsJson, answer_console, print_json
@@ -30,7 +31,17 @@ def vin(
     console = answer_console()
     console.print(code, soft_wrap=True)
     console.print(table)
+    if entry is not None:
+        console.print(_gate(entry["gate"]["reasons"]))
     console.print(_standing(entry), soft_wrap=True)
+
+
+def _gate(reasons: list[Json]) -> Table:
+    table = Table("gate", "", "", title="What it must show to be deployed", title_justify="left")
+    for reason in reasons:
+        passed = "passed" if reason["passed"] else "[red]failed[/]"
+        table.add_row(reason["name"], passed, escape(reason["text"]))
+    return table
 
 
 def _entry(code: str) -> Json | None:
@@ -43,7 +54,7 @@ def _entry(code: str) -> Json | None:
 def _standing(entry: Json | None) -> str:
     if entry is None:
         return "This warehouse's archive holds no such model."
-    gate = "gated" if entry["gated"] else f"not gated ({entry['gate_reason']})"
+    gate = "gated" if entry["gated"] else "not gated"
     below = ", below the archive's threshold" if entry["below_threshold"] else ""
     return (
         f"Archived from trial {entry['number']} of {entry['study_name']}: "

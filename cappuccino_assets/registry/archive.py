@@ -72,7 +72,9 @@ def record_archive(layout: WarehouseLayout, warehouse: Warehouse) -> list[Archiv
     recorded = _recorded(warehouse) if layout.database.is_file() else {}
     for entry in entries:
         _require_recorded(entry, recorded.get(entry.vin, {}))
-    warehouse.merge({"archive_entries": [entry.row() for entry in entries]})
+    reasons = [row for entry in entries for row in entry.gate_rows()]
+    rows_of_entries = [entry.row() for entry in entries]
+    warehouse.merge({"archive_entries": rows_of_entries, "gate_reasons": reasons})
     rows = warehouse.query("archive_entries").to_dicts()
     write_json(layout.trial_registry, {"entries": [_as_json(row) for row in rows]})
     return entries

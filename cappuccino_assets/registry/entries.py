@@ -79,6 +79,11 @@ class ArchiveEntry:
             name: datetime.fromisoformat(self.metadata[name]) for name in times
         }
 
+    def gate_rows(self) -> list[Json]:
+        """Its rows of the table `gate_reasons`."""
+        reasons = self.metadata["gate"]["reasons"]
+        return [{"vin": self.vin, "place": n, **each} for n, each in enumerate(reasons, start=1)]
+
 
 def write_entry(path: Path, *, trial_folder: Path, metadata: Json) -> ArchiveEntry:
     """Write an entry once; it appears whole and verified, or not at all.

@@ -33,6 +33,7 @@ def standing(*, idle=False, below=False):
         "ddqn": result("phase2_ddqn", -0.567, idle=False),
     }
     entry = {"vin": VIN, "grade": "S", "score": 0.345, "below_threshold": below, "gated": False}
+    entry |= {"failed_points": ["exposure"], "n_points": 9}
     study = {f"n_{state}": 37 for state in ("complete", "pruned", "failed", "running")}
     return {
         "campaign": {

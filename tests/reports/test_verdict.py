@@ -9,8 +9,12 @@ def comparison(no_trades=False):
     return {"winner": "ppo", "results": {"ppo": {"no_trades": no_trades}}}
 
 
-def entry(score, *, sharpe_bot=1.0, below=False, admitted_as="rule"):
+def entry(score, *, sharpe_bot=1.0, below=False, admitted_as="rule", failed=("exposure",)):
     return {
+        "vin": "PPO-S-N64B256-L1E3G98-LB2TD20-20260214-3f9a1c",
+        "gated": not failed,
+        "failed_points": list(failed),
+        "n_points": 9,
         "score": score,
         "sharpe_bot": sharpe_bot,
         "sharpe_hodl": sharpe_bot - score,
@@ -37,8 +41,14 @@ def test_a_score_below_the_threshold_is_called_no_edge(score):
 def test_a_high_score_is_said_to_prove_nothing():
     sentence = verdict(comparison(), [entry(0.9)], n_trials=20)
     assert "proves nothing" in sentence
-    assert "no gate was passed" in sentence
+    assert "no model passed the gate. The best one failed 1 of 9 points: exposure." in sentence
     assert "lost money" not in sentence
+
+
+def test_a_model_that_passed_every_point_is_named():
+    sentence = verdict(comparison(), [entry(0.9), entry(0.5, failed=())], n_trials=20)
+    assert "1 of 2 archived models passed every point of the gate: PPO-S-N64" in sentence
+    assert "proves nothing" not in sentence
 
 
 def test_a_model_of_a_grade_that_is_not_archived_was_kept_for_show():

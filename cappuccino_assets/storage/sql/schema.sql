@@ -97,6 +97,18 @@ CREATE TABLE IF NOT EXISTS archive_entries (
     archived_at      TIMESTAMPTZ NOT NULL
 );
 
+-- One row per point of the gate and archive entry.
+CREATE TABLE IF NOT EXISTS gate_reasons (
+    vin      VARCHAR NOT NULL,
+    place    INTEGER NOT NULL CHECK (place > 0),  -- in the gate's order
+    name     VARCHAR NOT NULL,
+    passed   BOOLEAN NOT NULL,
+    value    DOUBLE,      -- null where nothing was found
+    "limit"  DOUBLE,
+    text     VARCHAR NOT NULL,
+    PRIMARY KEY (vin, name)
+);
+
 -- One row per line of the trial ledger: a copy of the file, which is the truth.
 CREATE TABLE IF NOT EXISTS ledger_lines (
     line     BIGINT PRIMARY KEY CHECK (line > 0),
