@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from cappuccino_assets.assets import evidence, features, live, market, registry, search
+from cappuccino_assets.assets import evidence, features, live, market, registry, reports, search
 from cappuccino_assets.checks import market as market_checks
 from cappuccino_assets.checks import registry as registry_checks
 from cappuccino_assets.checks import search as search_checks
@@ -18,7 +18,7 @@ from cappuccino_assets.sensors import new_top_trials
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
-        [market, features, search, evidence, registry, live], include_specs=True
+        [market, features, search, evidence, registry, reports, live], include_specs=True
     ),
     asset_checks=dg.load_asset_checks_from_modules([market_checks, search_checks, registry_checks]),
     jobs=[two_phase_training, sync_ensemble],

@@ -11,6 +11,7 @@ from cappuccino_assets.cli.faults import file_fault
 from cappuccino_assets.cli.ledger import ledger
 from cappuccino_assets.cli.output import print_error
 from cappuccino_assets.cli.prove import prove_causal
+from cappuccino_assets.cli.report import report
 from cappuccino_assets.cli.run import run
 from cappuccino_assets.cli.status import status
 from cappuccino_assets.cli.verify import verify
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(status)
 app.command()(analysis)
+app.command()(report)
 app.command()(prove_causal)
 app.command()(vin)
 app.command()(verify)

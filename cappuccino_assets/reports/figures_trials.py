@@ -51,10 +51,10 @@ def luck_figure(
         evidence: What the best of so many is expected to be without skill.
         chosen: Of the trials that were looked at closely, by name.
     """
-    marks = (evidence.expected_best, evidence.smallest_certifiable)
     luck = sqrt(evidence.luck_variance)
     low = min(float(np.quantile(sharpes, _EDGE_QUANTILE)), -3 * luck)
-    high = max(float(sharpes.max()), *marks, 3 * luck)
+    high = max(float(sharpes.max()), evidence.expected_best, 3 * luck)
+    high = max(high, evidence.smallest_certifiable)
     x = padded_axis(low, high, begins=LEFT, ends=RIGHT)
     width = round_step((x.high - x.low) / _N_BINS)
     counts, edges = np.histogram(np.maximum(sharpes, low), bins=_bins(x.low, x.high, width))
@@ -69,10 +69,15 @@ def luck_figure(
     density = np.linspace(-3.5 * luck, 3.5 * luck, 120)
     curve = np.array([peak * exp(-0.5 * (each / luck) ** 2) for each in density])
     chart.line(density, curve, class_="null")
-    _named_upright(chart, marks[0], f"best of {evidence.n_trials} without skill", "null", row=0)
-    _named_upright(chart, marks[1], "smallest that can be certified", "limit", row=1)
-    for row, (name, value) in enumerate(chosen.items(), start=2):
-        _named_upright(chart, value, name, "agent", row=row)
+    named = [
+        (f"best of {evidence.n_trials} without skill", evidence.expected_best, "null"),
+        ("smallest that can be certified", evidence.smallest_certifiable, "limit"),
+        *((name, value, "agent") for name, value in chosen.items()),
+    ]
+    for _, value, class_ in named:
+        chart.upright(value, class_=class_)
+    for row, (name, value, class_) in enumerate(named):
+        _name(chart, value, name, class_, row=row)
     chart.label(
         RIGHT, 308, "Sharpe ratio of the returns above buy and hold, per year", anchor="end"
     )
@@ -84,8 +89,9 @@ def logits_figure(overfitting: Overfitting) -> Element:
     logits = np.array(overfitting.logits)
     edge = max(1.0, float(np.abs(logits).max()))
     x = Axis(low=-1.05 * edge, high=1.05 * edge, begins=LEFT, ends=RIGHT)
-    counts, edges = np.histogram(logits, bins=np.linspace(-edge, edge, 2 * (_N_BINS // 2) + 1))
-    shares = counts / counts.sum()
+    edges = np.linspace(-edge, edge, _N_BINS + 1)
+    counts, _ = np.histogram(-logits, bins=edges)  # a logit of 0 belongs to the left: it counts
+    shares = counts[::-1] / len(logits)
     chart = Chart(
         x=x, y=Axis(low=0, high=1.15 * float(shares.max()), begins=220, ends=8), height=264
     )
@@ -131,12 +137,11 @@ def _strip(chart: Chart, trials: pl.DataFrame, place: float) -> None:
         chart.dot(score, y, class_=class_, radius=6 if chosen else 4, title=title)
 
 
-def _named_upright(chart: Chart, value: float, name: str, class_: str, *, row: int) -> None:
-    chart.upright(value, class_=class_)
+def _name(chart: Chart, value: float, name: str, class_: str, *, row: int) -> None:
+    """Write beside a line that goes up, on the side where there is more room."""
     place, y = float(chart.x.at(value)), 20 + 17 * row
-    on_the_left = place > WIDTH / 2
     text = f"{name}: {value:+.2f}"
-    if on_the_left:
+    if place > WIDTH / 2:
         chart.label(place - 7, y, text, anchor="end", class_=f"note {class_}")
     else:
         chart.label(place + 7, y, text, class_=f"note {class_}")

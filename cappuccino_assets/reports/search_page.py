@@ -45,7 +45,11 @@ def certification_section(record: CampaignRecord) -> Element:
         "section",
         heading,
         element("p", certifiable_words(record.evidence)),
-        table(("", ""), _certification_rows(record, record.evidence), class_="numbers"),
+        table(
+            ("counted with", ""),
+            _certified(record, record.evidence),
+            class_="numbers",
+        ),
     )
 
 
@@ -163,9 +167,7 @@ def _overfitting(record: CampaignRecord) -> Element:
     )
 
 
-def _certification_rows(
-    record: CampaignRecord, evidence: CampaignEvidence
-) -> Iterator[tuple[str, str]]:
+def _certified(record: CampaignRecord, evidence: CampaignEvidence) -> Iterator[tuple[str, str]]:
     years = evidence.n_bars / evidence.bars_per_year
     yield "trials that ended, of every study, phase and state", f"{evidence.n_trials:,}"
     yield "test bars of a trial", f"{evidence.n_bars:,} ({years:.2f} years)"

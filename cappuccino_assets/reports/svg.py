@@ -134,6 +134,7 @@ class Chart:
 
     def _x_tick(self, tick: float, text: str) -> None:
         self.upright(tick, class_="grid")
+        text = text if tick else text.lstrip("+")
         if text:
             self.label(float(self.x.at(tick)), self.y.begins + 18, text, anchor="middle")
 

@@ -2,16 +2,20 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
 
-from cappuccino_assets.reports.campaign_record import CampaignRecord, Finding, read_campaign
+from cappuccino_assets.evaluation.holdout import AGENT
+from cappuccino_assets.reports.campaign_record import (
+    CampaignRecord,
+    Candidate,
+    Finding,
+    read_campaign,
+)
+from cappuccino_assets.reports.equity import EquityPath, equity_sketch, markdown_image
 from cappuccino_assets.reports.page import page
 from cappuccino_assets.reports.report_words import headline, what_is_not_shown, what_is_shown
 from cappuccino_assets.storage.files import write_bytes, write_json
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.types import Json
-
-_NAME: Final = "two_phase_training_report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,9 @@ class TrainingReport:
         n_archived: Archived models, those not looked at closely included.
         n_gated: How many of them passed the gate.
         analysis: What the best trials have in common, in words; None where it was not made.
+        sketch: A small picture of the best one's equity beside that of buy and hold, in Markdown:
+            on the hold-out, or where none was opened on one path of the cross-validation; None
+            where there is neither. It is no part of the JSON.
         page: Where the page lies.
     """
 
@@ -40,11 +47,14 @@ class TrainingReport:
     n_archived: int
     n_gated: int
     analysis: str | None
+    sketch: str | None
     page: Path
 
     def to_json(self) -> Json:
         """Write as JSON values."""
-        return asdict(self) | {"page": str(self.page), "verdict": list(self.verdict)}
+        values = asdict(self) | {"page": str(self.page), "verdict": list(self.verdict)}
+        del values["sketch"]
+        return values
 
 
 def write_training_report(
@@ -62,7 +72,7 @@ def write_training_report(
         IntegrityError: If something that would be shown is damaged.
     """
     record = read_campaign(warehouse, campaign)
-    path = output or warehouse.layout.reports / f"{_NAME}.html"
+    path = output or warehouse.layout.training_report
     report = summary(record, path)
     write_bytes(path, page(record).encode())
     write_json(path.with_suffix(".json"), report.to_json())
@@ -92,8 +102,19 @@ def summary(record: CampaignRecord, path: Path) -> TrainingReport:
         n_archived=len(archive),
         n_gated=sum(row["gated"] for row in archive),
         analysis=record.analysis["text"] if record.analysis else None,
+        sketch=_sketch(record.candidates[0]) if record.candidates else None,
         page=path,
     )
+
+
+def _sketch(best: Candidate) -> str:
+    if best.finding is None:
+        return markdown_image(equity_sketch(best.paths), text="equity on the test bars")
+    returns = best.finding.holdout.returns
+    bot, hodl = ((1 + returns[name]).cum_prod().to_numpy() for name in (AGENT, "hodl"))
+    time = returns["open_time"].dt.epoch("s").to_numpy()
+    path = EquityPath(open_time=time, bot=bot, hodl=hodl)
+    return markdown_image(equity_sketch([path]), text="equity on the hold-out")
 
 
 def _finalist(finding: Finding) -> Json:

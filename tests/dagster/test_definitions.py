@@ -19,6 +19,7 @@ PARENTS = {
     "trial_metrics": {"phase1_trials", "phase2_trials"},
     "hyperparameter_analysis": {"trial_metrics"},
     "trial_archive": {"phase2_comparison", "trial_metrics"},
+    "training_report": {"trial_archive", "hyperparameter_analysis"},
     "ensemble_manifest": {"trial_archive", "trial_metrics"},
 }
 GROUPS = {"market", "features", "search", "evidence", "registry", "live"}
