@@ -1,6 +1,7 @@
 """How likely the best of many trials was the best by chance."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -180,11 +181,13 @@ def _half_sharpe_ratios(blocks: BlockMoments) -> FloatArray:
     return sharpe_ratios
 
 
+@lru_cache(maxsize=2)
 def _choices(n_blocks: int) -> FloatArray:
-    """Which blocks each choice holds, as zeros and ones, shape (C, S)."""
+    """Which blocks each choice holds, as zeros and ones, shape (C, S); not to be written to."""
     blocks = np.array(list(combinations(range(n_blocks), n_blocks // 2)))
     chosen = np.zeros((len(blocks), n_blocks))
     np.put_along_axis(chosen, blocks, 1.0, axis=1)
+    chosen.setflags(write=False)
     return chosen
 
 

@@ -36,7 +36,7 @@ from cappuccino_assets.types import BoolArray, FloatArray, Json
 
 N_BLOCKS: Final = 16
 CONFIDENCE: Final = 0.95
-_N_NULL_DRAWS: Final = 100
+_N_NULL_DRAWS: Final = 50
 _N_DRAWS: Final = 1_000
 _SEED: Final = 0
 _LONGEST_LOOKBACK: Final = 6
