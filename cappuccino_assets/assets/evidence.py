@@ -4,7 +4,7 @@ from typing import Final
 
 import dagster as dg
 
-from cappuccino_assets.assets.search import trial_metrics
+from cappuccino_assets.assets.search import phase2_comparison, trial_metrics
 from cappuccino_assets.ops.metadata import table
 from cappuccino_assets.resources import SearchResource, WarehouseResource
 
@@ -41,3 +41,22 @@ def hyperparameter_analysis(
     ]
     metadata = {"parameters": table(rows), "in_words": analysis["text"]}
     return dg.MaterializeResult(metadata=metadata | {"path": dg.MetadataValue.path(str(path))})
+
+
+@dg.asset(deps=[trial_metrics, phase2_comparison], group_name="evidence", kinds={"json"})
+def overfitting_report(
+    search: SearchResource, warehouse: WarehouseResource
+) -> dg.MaterializeResult[None]:
+    """One record: what the search as a whole shows, after all that was tried."""
+    from cappuccino_assets.ops.campaigns import current_campaign
+    from cappuccino_assets.registry.evidence import kept_campaign_evidence
+
+    database = warehouse.database
+    found = kept_campaign_evidence(database, current_campaign(search, database).name)
+    shown = found.to_json()
+    selection = shown.pop("overfitting")
+    if selection is not None:
+        selection.pop("logits")
+        shown |= {"pbo": selection.pop("pbo"), **selection}
+    path = dg.MetadataValue.path(str(warehouse.layout.overfitting_report))
+    return dg.MaterializeResult(metadata=shown | {"path": path})

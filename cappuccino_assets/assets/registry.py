@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from cappuccino_assets.assets.evidence import overfitting_report
 from cappuccino_assets.assets.search import phase2_comparison, trial_metrics
 from cappuccino_assets.ops.metadata import table
 from cappuccino_assets.resources import SearchResource, WarehouseResource
@@ -11,7 +12,11 @@ _SHOWN = ("vin", "grade", "score", "below_threshold", "gated", "study_name", "nu
 _REASON = ("name", "passed", "value", "limit")
 
 
-@dg.asset(deps=[phase2_comparison, trial_metrics], group_name="registry", kinds={"pytorch"})
+@dg.asset(
+    deps=[phase2_comparison, trial_metrics, overfitting_report],
+    group_name="registry",
+    kinds={"pytorch"},
+)
 def trial_archive(
     search: SearchResource, warehouse: WarehouseResource
 ) -> dg.MaterializeResult[None]:

@@ -30,6 +30,7 @@ from cappuccino_assets.evaluation.sharpe_statistics import (
     probabilistic_sharpe_ratio,
 )
 from cappuccino_assets.market.intervals import Interval
+from cappuccino_assets.storage.files import read_object, write_json
 from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.types import BoolArray, FloatArray, Json
@@ -184,6 +185,22 @@ def campaign_evidence(warehouse: Warehouse, campaign: str) -> CampaignEvidence:
         ),
         overfitting=_overfitting(traded, bars_per_year),
     )
+
+
+def kept_campaign_evidence(warehouse: Warehouse, campaign: str) -> CampaignEvidence:
+    """Read what was found of a campaign, or find it and keep it, as long as no trial is added.
+
+    Raises:
+        IntegrityError: If no trial of phase 2 is complete, or returns are missing or damaged.
+    """
+    path = warehouse.layout.overfitting_report
+    if path.is_file():
+        kept = CampaignEvidence.from_json(read_object(path))
+        if (kept.campaign, kept.n_trials) == (campaign, TrialLedger(warehouse).n_trials(campaign)):
+            return kept
+    found = campaign_evidence(warehouse, campaign)
+    write_json(path, found.to_json())
+    return found
 
 
 def trial_evidence(returns: pl.DataFrame, campaign: CampaignEvidence) -> TrialEvidence:

@@ -16,7 +16,7 @@ from cappuccino_assets.registry.evidence import (
     CampaignEvidence,
     TrialEvidence,
     bootstrap_intervals,
-    campaign_evidence,
+    kept_campaign_evidence,
     trial_evidence,
 )
 from cappuccino_assets.registry.finalists import Finalist
@@ -98,7 +98,7 @@ class Jury:
     def judgements(self, finalists: Sequence[Finalist]) -> Iterator[Judgement]:
         """Judge finalists, in order; all are trained anew before the first one is judged."""
         layout = self.warehouse.layout
-        campaign = campaign_evidence(self.warehouse, self.campaign)
+        campaign = kept_campaign_evidence(self.warehouse, self.campaign)
         retrains = self._retrained(finalists)
         for finalist in finalists:
             plan = self.plans[finalist.trial["study_name"]]

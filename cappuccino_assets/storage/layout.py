@@ -114,6 +114,10 @@ class WarehouseLayout:
         """Every manifest that was ever published, by generation."""
         return self.ensemble / "generations"
 
+    def comparison(self, candidate: str, incumbent: str) -> Path:
+        """What two ensembles came to on the same bars; each is named by its set of members."""
+        return self.ensemble / "comparisons" / candidate / f"{incumbent}.json"
+
     @property
     def publisher_lock(self) -> Path:
         """The kernel lock of whoever publishes a manifest."""
@@ -128,6 +132,26 @@ class WarehouseLayout:
     def hyperparameter_analysis(self) -> Path:
         """What the best trials of each study of the active campaign have in common."""
         return self.reports / "hyperparameter_analysis.json"
+
+    @property
+    def training_report(self) -> Path:
+        """What came of the active campaign, as a page; the same as JSON lies beside it."""
+        return self.reports / "two_phase_training_report.html"
+
+    @property
+    def placebo(self) -> Path:
+        """Outcomes of searches where nothing can be found, a folder per arm."""
+        return self.root / "placebo"
+
+    @property
+    def placebo_report(self) -> Path:
+        """How often the gate let something through of them."""
+        return self.reports / "placebo.json"
+
+    @property
+    def overfitting_report(self) -> Path:
+        """What the active campaign's search as a whole shows."""
+        return self.reports / "overfitting_report.json"
 
     @property
     def database(self) -> Path:

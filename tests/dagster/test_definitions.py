@@ -18,7 +18,8 @@ PARENTS = {
     "phase2_comparison": {"phase2_trials"},
     "trial_metrics": {"phase1_trials", "phase2_trials"},
     "hyperparameter_analysis": {"trial_metrics"},
-    "trial_archive": {"phase2_comparison", "trial_metrics"},
+    "overfitting_report": {"phase2_comparison", "trial_metrics"},
+    "trial_archive": {"phase2_comparison", "trial_metrics", "overfitting_report"},
     "training_report": {"trial_archive", "hyperparameter_analysis"},
     "ensemble_manifest": {"trial_archive", "trial_metrics"},
 }
