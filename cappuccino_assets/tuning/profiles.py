@@ -93,9 +93,11 @@ MEDIUM: Final = Profile(
     n_phase1_trials=5,
     n_phase2_trials=30,
 )
+# A year of 5-minute bars takes four times as long to test on as hourly ones: shorter trainings.
 MEDIUM_5M: Final = replace(
     MEDIUM,
     name="medium_5m",
+    ranges="mini",
     combinations=((Timeframe.D5, Interval.M5), (Timeframe.D7, Interval.M5)),
 )
 FULL: Final = Profile(
@@ -107,7 +109,17 @@ FULL: Final = Profile(
     checkpoint_steps=16_384,
     pruning=PruningRule(fraction=0.5, p_threshold=0.1, n_startup_trials=5),  # docs/pruning.md
 )
-_PROFILES: Final = {profile.name: profile for profile in (MINI, MEDIUM, MEDIUM_5M, FULL)}
+# A whole search of some seconds, for the placebo arm, which runs hundreds (docs/placebo.md).
+PLACEBO: Final = Profile(
+    name="placebo",
+    ranges="placebo",
+    combinations=((Timeframe.D5, Interval.H4),),
+    n_phase1_trials=2,
+    n_phase2_trials=6,
+)
+_PROFILES: Final = {
+    profile.name: profile for profile in (MINI, MEDIUM, MEDIUM_5M, FULL, PLACEBO)
+}
 
 
 def profile_named(name: str) -> Profile:

@@ -146,6 +146,22 @@ _MEDIUM: Final[Ranges] = {
 }
 _MEDIUM_PPO2: Final[Ranges] = {"target_step": Choice((1024, 2048, 4096))}
 _MEDIUM_DDQN: Final[Ranges] = {"buffer_size": Choice((4_000, 8_000, 16_000))}
+# As little as still trades: a training ends before its policy is any good, which a placebo needs
+# not be, but it must trade as often and as variously as others do.
+_PLACEBO: Final[Ranges] = {
+    "learning_rate": LogUniform(1e-3, 1e-2),
+    "batch_size": Choice((64, 128)),
+    "net_dimension": Choice((8, 16, 32)),
+    "break_step": Choice((512, 1_024)),
+    "ppo_epochs": Integers(2, 4),
+}
+_PLACEBO_PPO2: Final[Ranges] = {"target_step": Choice((256, 512))}
+_PLACEBO_DDQN: Final[Ranges] = {
+    "batch_size": Choice((32, 64)),
+    "buffer_size": Choice((128, 256, 512)),
+    "target_update": Integers(50, 250, log=True),
+    "train_frequency": Integers(8, 16),
+}
 
 _LAYERS: Final = {  # the first range found counts
     ("full", 1, "ppo"): (_FULL_PHASE1, _FULL),
@@ -157,6 +173,9 @@ _LAYERS: Final = {  # the first range found counts
     ("mini", 1, "ppo"): (_MINI, _FULL_PHASE1, _FULL),
     ("mini", 2, "ppo"): (_MINI_PPO2, _MINI, _FULL),
     ("mini", 2, "ddqn"): (_MINI_DDQN, _MINI, _FULL_DDQN, _FULL),
+    ("placebo", 1, "ppo"): (_PLACEBO, _FULL_PHASE1, _FULL),
+    ("placebo", 2, "ppo"): (_PLACEBO_PPO2, _PLACEBO, _FULL),
+    ("placebo", 2, "ddqn"): (_PLACEBO_DDQN, _PLACEBO, _FULL_DDQN, _FULL),
 }
 # At 0.1 one in ten of DDQN's trades holds, and it seldom stays in what it bought; at 0.6 six do,
 # and it finds more of a planted signal (docs/learning.md).
@@ -175,9 +194,14 @@ _CONSTANTS: Final = {
         Constant(name="break_step", value=8_192, consumer=Consumer.TRIAL),
         Constant(name="target_step", value=2_048, consumer=Consumer.AGENT),
     ),
+    ("placebo", 1, "ppo"): (
+        Constant(name="break_step", value=1_024, consumer=Consumer.TRIAL),
+        Constant(name="target_step", value=256, consumer=Consumer.AGENT),
+    ),
     ("full", 2, "ddqn"): _DDQN_CONSTANTS,
     ("medium", 2, "ddqn"): _DDQN_CONSTANTS,
     ("mini", 2, "ddqn"): _DDQN_CONSTANTS,
+    ("placebo", 2, "ddqn"): _DDQN_CONSTANTS,
 }
 _CONSUMERS: Final = {  # whatever is not named is the agent's
     "lookback": Consumer.TRIAL,
@@ -218,7 +242,7 @@ def search_space(*, phase: int, algorithm: str, ranges: str) -> SearchSpace:
     Args:
         phase: 1 or 2.
         algorithm: `ppo` or, in phase 2, `ddqn`.
-        ranges: `mini`, `medium` or `full`.
+        ranges: `mini`, `medium`, `full` or `placebo`.
 
     Raises:
         ConfigurationError: If there is no such space.
