@@ -1,6 +1,6 @@
 """What an agent must beat: cash, holding, bitcoin, and chance at the same turnover."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -60,9 +60,7 @@ def random_backtests(
 ) -> list[list[BlockResult]]:
     """Trade at random about as much as an agent did, many times at once.
 
-    The more often it trades, the more it trades; how much more is probed at several rates, by the
-    first of the seeds, and the rate is read off between them. All members of a backtest take about
-    as long as one.
+    All members of a backtest take about as long as one.
 
     Args:
         arrays: Market that `market` was made from.
@@ -71,7 +69,7 @@ def random_backtests(
         blocks: (group, block) pairs.
         lookback: Bars that the first observation needs; nothing is observed.
         turnover_per_bar: Gross value to trade, as a multiple of equity per bar.
-        seeds: Sources of the trades, one per random agent.
+        seeds: Sources of the trades, one per random agent; the first ones probe the rate, too.
 
     Returns:
         Of each random agent the results of the blocks, in order.
@@ -89,12 +87,37 @@ def random_backtests(
         )
 
     n_symbols = len(arrays.symbols)
+    (rate,) = matching_rates(trade, [turnover_per_bar], n_symbols=n_symbols, seeds=seeds)
+    return trade(RandomActor(rate=rate, seeds=seeds, n_symbols=n_symbols))
+
+
+def matching_rates(
+    trade: Callable[[Actor], list[list[BlockResult]]],
+    turnovers_per_bar: Sequence[float],
+    *,
+    n_symbols: int,
+    seeds: Sequence[int],
+) -> list[float]:
+    """Find how often who trades at random must trade, to trade as much as others did.
+
+    The more often it trades, the more it trades; how much more is probed at several rates, by the
+    first of the seeds, and the rate is read off between them.
+
+    Args:
+        trade: Lets all members of an actor trade the same blocks.
+        turnovers_per_bar: Gross values to trade, as multiples of equity per bar.
+        n_symbols: Number of symbols.
+        seeds: Sources of the trades.
+
+    Returns:
+        Of each turnover the probability that a symbol is traded in a bar.
+    """
     some = seeds[:_N_PROBES]
     probes = [RandomActor(rate=rate, seeds=some, n_symbols=n_symbols) for rate in _RATES]
     probed = [_turnover_per_bar(each) for each in trade(SideBySide(probes))]
     by_rate = np.maximum.accumulate(np.reshape(probed, (len(_RATES), -1)).mean(axis=1))
-    rate = float(np.interp(turnover_per_bar, [0.0, *by_rate], [0.0, *_RATES]))
-    return trade(RandomActor(rate=rate, seeds=seeds, n_symbols=n_symbols))
+    found: list[float] = np.interp(turnovers_per_bar, [0.0, *by_rate], [0.0, *_RATES]).tolist()
+    return found
 
 
 def _turnover_per_bar(results: Sequence[BlockResult]) -> float:

@@ -10,10 +10,8 @@ from cappuccino_assets.ops.campaigns import current_campaign
 from cappuccino_assets.resources import SearchResource, WarehouseResource
 from cappuccino_assets.storage.files import read_json, write_json
 from cappuccino_assets.storage.layout import WarehouseLayout
-from cappuccino_assets.storage.trial_files import read_trial, trial_rows
-from cappuccino_assets.storage.trial_ledger import TrialLedger
+from cappuccino_assets.tuning import results
 from cappuccino_assets.tuning.campaign import Campaign
-from cappuccino_assets.tuning.ledger_entries import ledger_rows
 from cappuccino_assets.tuning.phases import (
     phase1_winner,
     phase2_comparison,
@@ -21,8 +19,6 @@ from cappuccino_assets.tuning.phases import (
     plan_phase2,
 )
 from cappuccino_assets.tuning.plans import StudyPlan, require_enough_history
-from cappuccino_assets.tuning.records import trial_records
-from cappuccino_assets.tuning.studies import study_storage
 from cappuccino_assets.types import Json
 
 
@@ -72,29 +68,20 @@ def begun_plans(search: SearchResource, warehouse: WarehouseResource) -> list[St
 
 def records_of(warehouse: WarehouseResource, plans: list[StudyPlan]) -> list[Json]:
     """Read the search's own record of some studies, one row per trial."""
-    with study_storage(warehouse.layout.studies) as storage:
-        return trial_records(plans, storage)
+    return results.records_of(warehouse.database, plans)
 
 
 def collect(warehouse: WarehouseResource, plans: list[StudyPlan]) -> list[Json]:
-    """Bring the finished trials of some studies into ledger and database; twice changes nothing.
-
-    Returns:
-        Their rows of the table `trials`.
-
-    Raises:
-        IntegrityError: If a trial left no whole record or is in the ledger with another outcome, or
-            the ledger is not whole.
-    """
-    rows = trial_rows(records_of(warehouse, plans), warehouse.layout)
-    TrialLedger(warehouse.database).append(ledger_rows(rows, warehouse.layout), rows)
-    return rows.trials
+    """Bring the finished trials of some studies into ledger and database, and return their rows."""
+    return results.collect(warehouse.database, plans)
 
 
 def decide_phase1(search: SearchResource, warehouse: WarehouseResource) -> Json:
     """Write phase1_winner.json, and return it."""
     campaign = current_campaign(search, warehouse.database)
-    winner = phase1_winner(_complete_trials(warehouse, campaign, 1), _n_done(warehouse, campaign))
+    database, name = warehouse.database, campaign.name
+    trials = results.complete_trials(database, name, 1)
+    winner = phase1_winner(trials, results.n_done_by_study(database, name))
     write_json(warehouse.layout.phase1_winner, winner)
     return winner
 
@@ -102,9 +89,9 @@ def decide_phase1(search: SearchResource, warehouse: WarehouseResource) -> Json:
 def decide_phase2(search: SearchResource, warehouse: WarehouseResource) -> Json:
     """Write phase2_comparison.json, and return it."""
     campaign = current_campaign(search, warehouse.database)
-    trials = _complete_trials(warehouse, campaign, 2)
+    trials = results.complete_trials(warehouse.database, campaign.name, 2)
     winner = winner_of(warehouse.layout, campaign)
-    n_done = _n_done(warehouse, campaign)
+    n_done = results.n_done_by_study(warehouse.database, campaign.name)
     comparison = phase2_comparison(trials, n_done, winner, now=datetime.now(UTC))
     write_json(warehouse.layout.phase2_comparison, comparison)
     return comparison
@@ -143,19 +130,4 @@ def _phase2_of_any_winner(layout: WarehouseLayout, campaign: Campaign) -> list[S
             {"timeframe": timeframe, "interval": interval},
             find_arrays(layout, campaign, interval, enhanced=True),
         )
-    ]
-
-
-def _n_done(warehouse: WarehouseResource, campaign: Campaign) -> dict[str, int]:
-    rows = warehouse.database.query("n_done_by_study", {"campaign": campaign.name}).iter_rows()
-    return dict(rows)
-
-
-def _complete_trials(warehouse: WarehouseResource, campaign: Campaign, phase: int) -> list[Json]:
-    params = {"campaign": campaign.name, "phase": phase}
-    identities = warehouse.database.query("complete_trials", params).iter_rows()
-    layout = warehouse.layout
-    return [
-        read_trial(layout.trial(study_name, number), study_name=study_name, number=number)
-        for study_name, number in identities
     ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from cappuccino_assets.agents.policy import Policy
 from cappuccino_assets.envs.market import MarketTensors
@@ -27,6 +28,20 @@ from cappuccino_assets.registry.grading import DEFAULT_THRESHOLDS, GradeThreshol
 from cappuccino_assets.registry.models import Model, read_model
 from cappuccino_assets.storage.trial_files import read_trial
 from cappuccino_assets.types import Json
+
+
+class Candidate(Protocol):
+    """Whoever may be judged."""
+
+    @property
+    def vin(self) -> str:
+        """Its code."""
+        ...
+
+    @property
+    def trial(self) -> Json:
+        """Its trial.json."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

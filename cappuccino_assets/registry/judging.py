@@ -19,7 +19,7 @@ from cappuccino_assets.registry.evidence import (
     kept_campaign_evidence,
     trial_evidence,
 )
-from cappuccino_assets.registry.finalists import Finalist
+from cappuccino_assets.registry.finalists import Candidate, Finalist
 from cappuccino_assets.registry.findings import Findings, Retrain
 from cappuccino_assets.registry.gate import DEFAULT_LIMITS, GateDecision, GateLimits, decide
 from cappuccino_assets.registry.openings import HoldoutRecord, open_holdout
@@ -167,7 +167,7 @@ def judge_finalist(
 
 
 def weigh(
-    finalist: Finalist,
+    finalist: Candidate,
     folder: Path,
     record: HoldoutRecord,
     *,
@@ -202,7 +202,7 @@ def weigh(
     return Judgement(findings=findings, decision=decide(findings, limits), holdout=record)
 
 
-def decision_row(finalist: Finalist, judgement: Judgement) -> LedgerRow:
+def decision_row(finalist: Candidate, judgement: Judgement) -> LedgerRow:
     """Write a decision as a row of the trial ledger.
 
     It belongs to the number of trials that were known when it was made.
@@ -243,7 +243,7 @@ def _retrain(row: LedgerRow) -> Retrain:
 
 
 def _faults(
-    finalist: Finalist, folder: Path, record: HoldoutRecord, warehouse: Warehouse
+    finalist: Candidate, folder: Path, record: HoldoutRecord, warehouse: Warehouse
 ) -> tuple[str, ...]:
     """What does not fit; a damaged model or contract was refused before."""
     faults = []

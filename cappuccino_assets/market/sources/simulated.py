@@ -83,6 +83,8 @@ class SimulatedSource:
         symbols: The universe, in its order.
         strength: Of a planted signal.
         signal: Where a planted signal lives.
+        largest_drift: Of a planted signal, an hour, in units of the hourly volatility; its
+            strength's where None.
     """
 
     regime: Regime = Regime.REALISTIC
@@ -92,6 +94,7 @@ class SimulatedSource:
     symbols: tuple[str, ...] = DEFAULT_SYMBOLS
     strength: Strength = Strength.MEDIUM
     signal: Signal = Signal.MARKET
+    largest_drift: float | None = None
 
     def __post_init__(self) -> None:
         """Turn words into values.
@@ -107,12 +110,16 @@ class SimulatedSource:
                 f"seed must not be negative and n_days not below 1, "
                 f"but got {self.seed=} and {self.n_days=}."
             )
+        if self.largest_drift is not None and not 0 <= self.largest_drift <= 1:
+            raise ValueError(f"A drift is at most a deviation, but got {self.largest_drift=}.")
 
     @property
     def name(self) -> str:
         """What tells this market from another."""
-        planted = self.regime is Regime.PLANTED
-        kind = f"planted {self.strength} {self.signal}" if planted else self.regime.value
+        kind = self.regime.value
+        if self.regime is Regime.PLANTED:
+            strength = self.strength if self.largest_drift is None else self.largest_drift
+            kind = f"planted {strength} {self.signal}"
         return f"simulated {kind} {self.interval} seed {self.seed}"
 
     @property
@@ -193,7 +200,7 @@ class SimulatedSource:
         return shocks(stream(self.seed, name, "shocks"), volatility, self.bar_hours)
 
     def _trend(self, where: Signal, shock: FloatArray, hourly_volatility: float) -> FloatArray:
-        largest = self._largest_drift(where)
+        largest = self._drift_bound(where)
         if largest == 0:
             return np.zeros_like(shock)
         return momentum_drift(
@@ -203,9 +210,10 @@ class SimulatedSource:
             bar_hours=self.bar_hours,
         )
 
-    def _largest_drift(self, where: Signal) -> float:
+    def _drift_bound(self, where: Signal) -> float:
         if self.regime is Regime.PLANTED and where is self.signal:
-            return _PLANTED_DRIFT[self.strength]
+            given = self.largest_drift
+            return _PLANTED_DRIFT[self.strength] if given is None else given
         if self.regime is Regime.REALISTIC and where is Signal.MARKET:
             return _REALISTIC_DRIFT
         return 0.0

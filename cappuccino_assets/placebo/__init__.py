@@ -1,0 +1,1 @@
+"""Whole searches where nothing can be found, to see how often the gate lets something through."""

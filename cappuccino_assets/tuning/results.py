@@ -1,0 +1,49 @@
+"""The results of a campaign's trials: brought into ledger and database, and read from there."""
+
+from collections.abc import Sequence
+
+from cappuccino_assets.storage.trial_files import read_trial, trial_rows
+from cappuccino_assets.storage.trial_ledger import TrialLedger
+from cappuccino_assets.storage.warehouse import Warehouse
+from cappuccino_assets.tuning.ledger_entries import ledger_rows
+from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.records import trial_records
+from cappuccino_assets.tuning.studies import study_storage
+from cappuccino_assets.types import Json
+
+
+def records_of(warehouse: Warehouse, plans: Sequence[StudyPlan]) -> list[Json]:
+    """Read the search's own record of some studies, one row per trial."""
+    with study_storage(warehouse.layout.studies) as storage:
+        return trial_records(plans, storage)
+
+
+def collect(warehouse: Warehouse, plans: Sequence[StudyPlan]) -> list[Json]:
+    """Bring the finished trials of some studies into ledger and database; twice changes nothing.
+
+    Returns:
+        Their rows of the table `trials`.
+
+    Raises:
+        IntegrityError: If a trial left no whole record or is in the ledger with another outcome, or
+            the ledger is not whole.
+    """
+    rows = trial_rows(records_of(warehouse, plans), warehouse.layout)
+    TrialLedger(warehouse).append(ledger_rows(rows, warehouse.layout), rows)
+    return rows.trials
+
+
+def complete_trials(warehouse: Warehouse, campaign: str, phase: int) -> list[Json]:
+    """Read trial.json of every complete trial of a phase."""
+    params = {"campaign": campaign, "phase": phase}
+    identities = warehouse.query("complete_trials", params).iter_rows()
+    layout = warehouse.layout
+    return [
+        read_trial(layout.trial(study_name, number), study_name=study_name, number=number)
+        for study_name, number in identities
+    ]
+
+
+def n_done_by_study(warehouse: Warehouse, campaign: str) -> dict[str, int]:
+    """Count the complete and pruned trials of each study of a campaign."""
+    return dict(warehouse.query("n_done_by_study", {"campaign": campaign}).iter_rows())
