@@ -7,7 +7,7 @@ from cappuccino_assets.ops.phases import phase_plans
 from cappuccino_assets.registry.archive import archive_trials
 from cappuccino_assets.registry.entries import ArchiveEntry
 from cappuccino_assets.registry.judging import Jury
-from cappuccino_assets.registry.selection import ArchiveRule
+from cappuccino_assets.registry.selection import rule_of
 from cappuccino_assets.resources import SearchResource, WarehouseResource
 from cappuccino_assets.tuning.workers import run_tasks
 
@@ -28,5 +28,5 @@ def archive_campaign(search: SearchResource, warehouse: WarehouseResource) -> li
         plans={plan.study_name: plan for plan in plans},
         run=partial(run_tasks, n_workers=search.settings.workers, compute=search.compute),
     )
-    rule = ArchiveRule(keep_best=campaign.profile != "full")  # something is put to the gate
+    rule = rule_of(campaign.profile)
     return archive_trials(warehouse.layout, warehouse.database, campaign.name, jury.judge, rule)

@@ -85,7 +85,8 @@ class StudyOutcome:
         arm: Its arm.
         number: Its number in the arm.
         failure: Why it came to nothing; None where it came to its end.
-        finalists: Those that were judged, best first; none where no trial reached the archive.
+        finalists: Those that were judged, best first; none where the archive's rule chose
+            nobody.
         campaign: What its search as a whole shows; None where nobody was judged.
         turnovers: Of its trials of phase 2, per day, in multiples of equity.
         scores: Of the same trials.

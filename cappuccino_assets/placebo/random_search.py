@@ -11,11 +11,11 @@ from cappuccino_assets.market.grid import grid_from_bars
 from cappuccino_assets.market.sources.simulated import SimulatedSource
 from cappuccino_assets.placebo.random_agents import RandomTraders, judged_splits, matched_traders
 from cappuccino_assets.placebo.search import NAME, begin
-from cappuccino_assets.registry.archive import DEFAULT_RULE
 from cappuccino_assets.registry.evidence import CampaignEvidence, campaign_evidence
 from cappuccino_assets.registry.gate import DEFAULT_LIMITS, GateLimits
 from cappuccino_assets.registry.judging import decision_row, weigh
 from cappuccino_assets.registry.openings import HoldoutOpening, HoldoutRecord, record_of
+from cappuccino_assets.registry.selection import rule_of
 from cappuccino_assets.storage.files import new_folder, sha256_of, write_json, write_parquet
 from cappuccino_assets.storage.ledger_rows import LedgerKind, LedgerRow
 from cappuccino_assets.storage.trial_files import read_trial, trial_rows
@@ -74,7 +74,7 @@ def trade_and_judge(
     traders = matched_traders(plan, arrays, turnovers)
     _record_trials(traders, warehouse)
     candidates = warehouse.query("archive_candidates", {"campaign": NAME}).to_dicts()
-    chosen = DEFAULT_RULE.select(candidates)
+    chosen = rule_of(campaign.profile).select(candidates)
     if not chosen:
         return []
     evidence = campaign_evidence(warehouse, NAME)

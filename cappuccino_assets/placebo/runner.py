@@ -23,6 +23,7 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import exclusive
 
 _PR_SET_PDEATHSIG: Final = 1
+_STRETCH: Final = 20
 
 
 def run_studies(
@@ -33,7 +34,7 @@ def run_studies(
     n_workers: int,
     on_study: Callable[[StudyOutcome], None] = lambda outcome: None,
 ) -> None:
-    """Run the studies of some arms that are not done yet, arm by arm.
+    """Run the studies of some arms that are not done yet, some of each arm after the other.
 
     Each study is a function of its arm and number. What is done is kept, whoever stops the rest,
     and its private warehouse is removed. To be called from the main thread: the kernel ends the
@@ -53,32 +54,45 @@ def run_studies(
     """
     if n_studies < 1 or n_workers < 1:
         raise ValueError(f"Studies and workers are 1 at least: got {n_studies=}, {n_workers=}.")
-    with exclusive(layout.placebo / ".lock", timeout_s=1), _private(layout) as folder:
-        for arm in sorted(set(arms), key=list(Arm).index):
-            missing = [n for n in range(n_studies) if not outcome_path(layout, arm, n).exists()]
-            for outcome in _run(arm, missing, layout, folder, n_workers):
-                on_study(outcome)
-
-
-def _run(
-    arm: Arm, numbers: Sequence[int], layout: WarehouseLayout, folder: Path, n_workers: int
-) -> Iterator[StudyOutcome]:
-    if not numbers:
+    rounds = [
+        (arm, [n for n in numbers if not outcome_path(layout, arm, n).exists()])
+        for numbers in _stretches(n_studies)
+        for arm in sorted(set(arms), key=list(Arm).index)
+    ]
+    n_missing = sum(len(numbers) for _, numbers in rounds)
+    if not n_missing:
         return
-    begin = partial(_begin, os.getpid())
-    context = get_context("spawn")  # a fork would inherit torch's threads and open databases
-    pool = ProcessPoolExecutor(min(n_workers, len(numbers)), context, initializer=begin)
-    try:
-        with pool:
+    with (
+        exclusive(layout.placebo / ".lock", timeout_s=1),
+        _private(layout) as folder,
+        _workers(min(n_workers, n_missing)) as pool,
+    ):
+        for arm, numbers in rounds:
             study = partial(_kept_study, arm, layout=layout, folder=folder)
             for future in as_completed([pool.submit(study, number) for number in numbers]):
-                yield future.result()
-    except BrokenProcessPool as error:
-        raise WorkerError(f"A worker of the arm {arm} died.") from error
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        _stop_workers()
-        raise
+                on_study(future.result())
+
+
+def _stretches(n_studies: int) -> list[range]:
+    """Cut the numbers up, so that all arms get on together."""
+    return [range(n, min(n + _STRETCH, n_studies)) for n in range(0, n_studies, _STRETCH)]
+
+
+@contextmanager
+def _workers(n_workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Start worker processes, and stop them at once when the body fails."""
+    context = get_context("spawn")  # a fork would inherit torch's threads and open databases
+    begin = partial(_begin, os.getpid())
+    with ProcessPoolExecutor(n_workers, context, initializer=begin) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            raise WorkerError("A worker that runs studies of the placebo died.") from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in active_children():
+                child.terminate()
+            raise
 
 
 def _kept_study(arm: Arm, number: int, *, layout: WarehouseLayout, folder: Path) -> StudyOutcome:
@@ -100,11 +114,6 @@ def _begin(parent: int) -> None:
 
     torch.set_num_threads(1)
     gc.freeze()  # each training collects garbage, and need not look at every module again
-
-
-def _stop_workers() -> None:
-    for child in active_children():
-        child.terminate()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from cappuccino_assets.registry.archive import archive_trials
 from cappuccino_assets.registry.entries import ArchiveEntry
 from cappuccino_assets.registry.gate import DEFAULT_LIMITS, GateLimits
 from cappuccino_assets.registry.judging import Jury
+from cappuccino_assets.registry.selection import rule_of
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.training.compute import ANYWHERE
 from cappuccino_assets.tuning.campaign import Campaign, new_campaign
@@ -41,7 +42,7 @@ def search_and_archive(
         limits: Of the gate.
 
     Returns:
-        The entries, best first; none where no trial reached the archive's rule.
+        The entries, best first; none where every trial stood aside in some split.
 
     Raises:
         HistoryTooShortError: If the bars do not suffice.
@@ -68,7 +69,7 @@ def search_and_archive(
         run=run_here,
         limits=limits,
     )
-    return archive_trials(warehouse.layout, warehouse, NAME, jury.judge)
+    return archive_trials(warehouse.layout, warehouse, NAME, jury.judge, rule_of(campaign.profile))
 
 
 def begin(source: SimulatedSource, bars: Bars, warehouse: Warehouse) -> Campaign:

@@ -54,3 +54,11 @@ class ArchiveRule:
     def admits(self, score: float) -> bool:
         """Say whether a score and its grade reach the rule; what does not is kept for show only."""
         return score >= self.minimum_score and grade(score, self.thresholds) in self.grades
+
+
+def rule_of(profile: str) -> ArchiveRule:
+    """Say what a trial of a campaign of a profile must reach.
+
+    Only a full search may end without anything to look at, and to put to the gate.
+    """
+    return ArchiveRule(keep_best=profile != "full")
