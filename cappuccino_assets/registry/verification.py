@@ -100,7 +100,8 @@ class Step:
 
     Attributes:
         name: Its name.
-        needs: Names of the checks before it whose values it takes, after the case.
+        needs: Names of the checks before it that must hold; it takes their values after the case,
+            those that are not None.
         run: Raises what is at fault, or `NotDoneError`.
     """
 
@@ -120,7 +121,8 @@ def _checked(case: Case, step: Step, found: dict[str, Found]) -> Check:
     if lacking:
         return _check(step, Verdict.NOT_DONE, f"it builds on {lacking[0]!r}, which does not hold")
     try:
-        found[step.name] = step.run(case, *(found[name].value for name in step.needs))
+        values = [found[name].value for name in step.needs]
+        found[step.name] = step.run(case, *(each for each in values if each is not None))
     except NotDoneError as error:
         return _check(step, Verdict.NOT_DONE, str(error))
     except DifferenceError as error:

@@ -45,7 +45,12 @@ def retrained(case: Case, metadata: Json, plan: StudyPlan) -> Found:
 
 
 def judged(
-    case: Case, metadata: Json, model: Model, record: HoldoutRecord, retrains: Sequence[LedgerRow]
+    case: Case,
+    metadata: Json,
+    model: Model,
+    record: HoldoutRecord,
+    retrains: Sequence[LedgerRow],
+    lines: Ledger,
 ) -> Found:
     """Hold everything against the gate's limits again, from ledger, trials and returns."""
     judgement = weigh(
@@ -58,7 +63,8 @@ def judged(
         warehouse=case.warehouse,
     )
     n_trials = judgement.findings.campaign.n_trials
-    return Found(value=judgement, text=f"as the best of {n_trials} trials")
+    text = f"as the best of {n_trials} trials, of {len(lines)} lines of the ledger"
+    return Found(value=judgement, text=text)
 
 
 def holdout(case: Case, metadata: Json, judgement: Judgement) -> Found:

@@ -1,5 +1,6 @@
 """An archive entry against its own files, its trial, its study and the trial ledger."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 import polars as pl
@@ -12,7 +13,7 @@ from cappuccino_assets.registry.differences import (
     require_same_fields,
     require_same_file,
 )
-from cappuccino_assets.registry.entries import METADATA, RETURNS, verify_entry, vin_of
+from cappuccino_assets.registry.entries import METADATA, RETURNS, ArchiveEntry, verify_entry, vin_of
 from cappuccino_assets.registry.grading import GradeThresholds, grade
 from cappuccino_assets.registry.models import HYPERPARAMS, MODEL_FILES, Model, read_model
 from cappuccino_assets.registry.verification import Case, Found
@@ -39,12 +40,16 @@ from cappuccino_assets.types import FloatArray, Json
 Ledger = dict[Identity, LedgerLine]
 
 _STUDY: Final = ("campaign", "phase", "algorithm", "timeframe", "interval", "dataset_digest")
+_SECTIONS: Final = ("vin", "splits", "holdout", "costs", "evidence", "retrains", "gate", "compute")
 _TIMES: Final = ("started_at", "completed_at")
 
 
 def metadata(case: Case) -> Found:
     """Read the entry's metadata, whatever its checksum says."""
     value = read_object(case.path / METADATA)
+    for name in _SECTIONS:
+        if name not in value:
+            raise IntegrityError(f"{METADATA} lacks {name!r}: it was never judged so.")
     require_same("vin", value["vin"], case.vin)
     return Found(value=value, text=f"trial {value['number']} of {value['study_name']}")
 
@@ -53,6 +58,17 @@ def entry(case: Case) -> Found:
     """Compare every byte with the checksums, and VIN, grade and gate with each other."""
     verify_entry(case.path)
     return Found(text="every byte as in checksums.json; VIN, grade and gate agree")
+
+
+def database(case: Case, metadata: Json) -> Found:
+    """Compare the entry with its row of the warehouse."""
+    rows = case.warehouse.query("archive_entries").filter(vin=case.vin).to_dicts()
+    if not rows:
+        raise IntegrityError(f"The warehouse has no row of {case.vin}.")
+    stored = {name: _iso(value) for name, value in rows[0].items()}
+    row = ArchiveEntry(path=case.path, metadata=metadata).row()
+    require_same_fields(METADATA, {name: _iso(value) for name, value in row.items()}, stored)
+    return Found(text=f"{len(stored)} columns of its row")
 
 
 def ledger(case: Case) -> Found:
@@ -92,6 +108,21 @@ def trial(case: Case, metadata: Json, lines: Ledger) -> Found:
     (row,) = ledger_rows(rows, case.layout)
     require_same(f"line {line.line} of the ledger", line.row.to_json(), row.to_json())
     return Found(text=f"trial.json, its files and line {line.line} of the ledger say the same")
+
+
+def rivals(case: Case, metadata: Json, lines: Ledger) -> Found:
+    """Compare what all trials of the campaign left with the digests in the ledger."""
+    trials = [
+        line
+        for (_, _, kind, _), line in lines.items()
+        if kind == LedgerKind.TRIAL and line.row.campaign == metadata["campaign"]
+    ]
+    for line in trials:
+        folder = case.layout.trial(line.row.study_name, line.row.number)
+        for name, digest in line.row.outcome["files"].items():
+            found = sha256_of_file(folder / name)
+            require_same(f"line {line.line} of the ledger, {name}", digest, found)
+    return Found(text=f"{len(trials)} trials left what the ledger says")
 
 
 def plan(case: Case, metadata: Json) -> Found:
@@ -185,6 +216,10 @@ def _measures(frame: pl.DataFrame, interval: Interval, *, n_trades: int) -> Json
         "no_trades": not traded,
         "n_trades": n_trades if traded else 0,
     }
+
+
+def _iso(value: object) -> object:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
 def _column(frame: pl.DataFrame, name: str) -> FloatArray:

@@ -20,11 +20,15 @@ _MARKET = verification_market
 _JUDGED = verification_judgement
 _TRAINED = verification_training
 
+_AGAIN: Final = ("metadata", "judged again")
+
 _STEPS: Final = (
     Step(name="metadata", run=_RECORD.metadata),
     Step(name="entry", run=_RECORD.entry),
+    Step(name="database", needs=("metadata",), run=_RECORD.database),
     Step(name="ledger", run=_RECORD.ledger),
     Step(name="trial", needs=("metadata", "ledger"), run=_RECORD.trial),
+    Step(name="trials of the campaign", needs=("metadata", "ledger"), run=_RECORD.rivals),
     Step(name="study", needs=("metadata",), run=_RECORD.plan),
     Step(name="model", needs=("metadata",), run=_RECORD.model),
     Step(name="configuration", needs=("metadata", "study", "model"), run=_RECORD.configuration),
@@ -34,19 +38,37 @@ _STEPS: Final = (
     Step(name="bars", needs=("metadata", "study"), run=_MARKET.bars),
     Step(name="features", needs=("bars",), run=_MARKET.features),
     Step(name="contract", needs=("model", "features", "study"), run=_MARKET.contract),
-    Step(name="traded", needs=("metadata", "model", "features", "study"), run=_JUDGED.traded),
-    Step(name="retrained", needs=("metadata", "study"), run=_JUDGED.retrained),
-    Step(name="judged", needs=("metadata", "model", "traded", "retrained"), run=_JUDGED.judged),
-    Step(name="hold-out", needs=("metadata", "judged"), run=_JUDGED.holdout),
-    Step(name="kept hold-out", needs=("traded",), run=_JUDGED.kept_holdout),
-    Step(name="costs", needs=("metadata", "judged"), run=_JUDGED.costs),
-    Step(name="evidence of the campaign", needs=("metadata", "judged"), run=_JUDGED.campaign),
-    Step(name="evidence of the trial", needs=("metadata", "judged"), run=_JUDGED.trial_evidence),
-    Step(name="other seeds", needs=("metadata", "judged"), run=_JUDGED.retrains),
-    Step(name="gate", needs=("metadata", "judged"), run=_JUDGED.gate),
+    Step(
+        name="traded again",
+        needs=("metadata", "model", "features", "study", "configuration", "contract"),
+        run=_JUDGED.traded,
+    ),
+    Step(name="retrains", needs=("metadata", "study"), run=_JUDGED.retrained),
+    Step(
+        name="judged again",
+        needs=(
+            "metadata",
+            "model",
+            "traded again",
+            "retrains",
+            "ledger",
+            "trial",
+            "trials of the campaign",
+        ),
+        run=_JUDGED.judged,
+    ),
+    Step(name="hold-out", needs=("metadata", "judged again"), run=_JUDGED.holdout),
+    Step(name="kept hold-out", needs=("traded again",), run=_JUDGED.kept_holdout),
+    Step(name="costs", needs=("metadata", "judged again"), run=_JUDGED.costs),
+    Step(name="evidence of the campaign", needs=("metadata", "judged again"), run=_JUDGED.campaign),
+    Step(
+        name="evidence of the trial", needs=("metadata", "judged again"), run=_JUDGED.trial_evidence
+    ),
+    Step(name="other seeds", needs=("metadata", "judged again"), run=_JUDGED.retrains),
+    Step(name="gate", needs=("metadata", "judged again"), run=_JUDGED.gate),
     Step(
         name="decision on record",
-        needs=("metadata", "ledger", "model", "judged", "retrained"),
+        needs=("metadata", "ledger", "model", "judged again", "retrains"),
         run=_JUDGED.decisions,
     ),
 )
@@ -54,7 +76,7 @@ _TRAINING: Final = (
     Step(name="trained again", needs=("metadata", "study", "features"), run=_TRAINED.trained),
     Step(
         name="other seeds trained again",
-        needs=("metadata", "study", "features", "retrained"),
+        needs=("metadata", "study", "features", "retrains"),
         run=_TRAINED.other_seeds,
     ),
 )
