@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
@@ -39,21 +40,28 @@ def verify(
     if as_json:
         print_json(found.to_json())
     else:
-        _print(found)
+        print_verification(found)
     if not found.holds:
         raise typer.Exit(1)
 
 
-def _print(found: "Verification") -> None:
+def print_verification(found: "Verification", console: Console | None = None) -> None:
+    """Show every check, then what failed and the verdict.
+
+    Args:
+        found: What became of the checks.
+        console: Where to; standard output when None.
+    """
+    console = console or answer_console()
     table = Table("check", "result", Column("", overflow="fold"))
     for check in found.checks:
         verdict = f"[{_STYLES[check.verdict]}]{check.verdict}[/]"
         table.add_row(escape(check.name), verdict, escape(check.text))
-    console = answer_console()
     console.print(escape(found.vin), soft_wrap=True)
     console.print(table)
     for check in found.failures:
-        console.print(f"[bold red]FAILED[/] {escape(check.name)}: {escape(check.text)}")
+        text = f"[bold red]FAILED[/] {escape(check.name)}: {escape(check.text)}"
+        console.print(text, soft_wrap=True)
     console.print(_sentence(found), soft_wrap=True)
 
 
