@@ -84,6 +84,11 @@ class Candidate:
         study = self.trial["study_name"].partition("/")[2]
         return f"trial {self.trial['number']} of {study}"
 
+    @property
+    def short_name(self) -> str:
+        """The end of its VIN, which tells it from others; its trial where it has none."""
+        return self.name.rpartition("-")[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CampaignRecord:

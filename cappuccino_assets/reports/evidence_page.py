@@ -33,13 +33,8 @@ def _gate_row(reason: GateReason) -> tuple[str | Element, ...]:
     value = "-" if reason.value is None else f"{reason.value:.3f}"
     limit = "-" if reason.limit is None else f"{reason.limit:g}"
     badge = element("span", mark, class_=f"badge {mark}")
-    return (
-        badge,
-        reason.name.replace("_", " "),
-        value,
-        limit,
-        reason.text,
-    )
+    name = reason.name.replace("_", " ").replace("sharpe", "Sharpe").replace("holdout", "hold-out")
+    return badge, name, value, limit, reason.text
 
 
 def evidence_part(evidence: TrialEvidence | None) -> Element:

@@ -6,13 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from cappuccino_assets.reports.axes import Axis, equity_axis
+from cappuccino_assets.reports.axes import Axis, equity_axis, padded_axis
 from cappuccino_assets.reports.markup import Element, element, joined
 from cappuccino_assets.reports.svg import LEFT, RIGHT, Chart
 from cappuccino_assets.types import FloatArray
 
 _EQUITY_HEIGHT: Final = 330
 _DRAWDOWN_HEIGHT: Final = 150
+_ENLARGED_HEIGHT: Final = 190
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,20 +80,35 @@ def equity_figure(
     )
 
 
+def enlarged_figure(line: EquityLine, band: EquityBand, *, title: str) -> Element:
+    """Draw one agent among those that traded at random, and nothing that moves far more."""
+    values = np.concatenate([line.equity, band.low, band.high, [1.0]])
+    low, high = float(values.min()), float(values.max())
+    y = padded_axis(low, high, begins=_ENLARGED_HEIGHT - 30, ends=8)
+    chart = Chart(x=_time_axis([line]), y=y, height=_ENLARGED_HEIGHT)
+    _background(chart, band)
+    chart.line(line.open_time, line.equity, class_=line.class_)
+    return chart.drawn(title=title)
+
+
 def _equity(lines: Sequence[EquityLine], band: EquityBand | None, title: str) -> Element:
     values = [line.equity for line in lines] + ([band.low, band.high] if band else [])
     low, high = min(each.min() for each in values), max(each.max() for each in values)
     y = equity_axis(min(float(low), 1.0), max(float(high), 1.0), begins=_EQUITY_HEIGHT - 30, ends=8)
     chart = Chart(x=_time_axis(lines), y=y, height=_EQUITY_HEIGHT)
+    _background(chart, band)
+    for line in lines:
+        chart.line(line.open_time, line.equity, class_=line.class_)
+    return chart.drawn(title=title)
+
+
+def _background(chart: Chart, band: EquityBand | None) -> None:
     chart.y_ticks("{:g} x")
     chart.time_ticks()
     chart.across(1.0, class_="zero")
     if band:
         chart.band(band.open_time, band.low, band.high, class_="placebo")
         chart.line(band.open_time, band.middle, class_="placebo")
-    for line in lines:
-        chart.line(line.open_time, line.equity, class_=line.class_)
-    return chart.drawn(title=title)
 
 
 def _drawdowns(lines: Sequence[EquityLine], x: Axis) -> Element:

@@ -60,7 +60,7 @@ def seeds_figure(retrains: Sequence[Retrain], original: float, bound: float | No
         chart.dot(value, 0.5, class_="trial", radius=5, title=f"{value:+.2f}")
     if bound is not None:
         chart.segment((bound, bound), (0.1, 0.9), class_="limit")
-        chart.label(float(x.at(bound)), 66, "lower bound", anchor="middle", class_="note limit")
+        chart.label(float(x.at(bound)), 46, "lower bound", anchor="middle", class_="note limit")
     chart.label(RIGHT, 120, "Sharpe ratio above buy and hold, per year", anchor="end")
     return chart.drawn(title="The configuration with other seeds")
 

@@ -11,7 +11,12 @@ from cappuccino_assets.evaluation.performance import Performance
 from cappuccino_assets.execution.fees import FeeSide
 from cappuccino_assets.registry.openings import HoldoutRecord
 from cappuccino_assets.reports.campaign_record import Finding
-from cappuccino_assets.reports.figures_equity import EquityBand, EquityLine, equity_figure
+from cappuccino_assets.reports.figures_equity import (
+    EquityBand,
+    EquityLine,
+    enlarged_figure,
+    equity_figure,
+)
 from cappuccino_assets.reports.markup import Element, element, figure, joined, table
 from cappuccino_assets.reports.report_words import holdout_words
 from cappuccino_assets.types import FloatArray
@@ -36,11 +41,13 @@ def holdout_part(finding: Finding) -> Element:
     """Show equity, drawdowns and measures of a model and its rivals on the hold-out."""
     record = finding.holdout
     drawn = [name for name in (*reversed(RIVALS), HODL, AGENT) if name != "random"]
-    lines = [_line(record, name) for name in drawn]
+    lines, band = [_line(record, name) for name in drawn], _band(record)
     return figure(
         "The hold-out: bars that no trial had seen",
         element("p", holdout_words(finding)),
-        equity_figure(lines, _band(record), title="Equity on the hold-out"),
+        equity_figure(lines, band, title="Equity on the hold-out"),
+        element("p", "Enlarged: the agent among the random ones.", class_="small"),
+        enlarged_figure(lines[-1], band, title="The agent among random agents on the hold-out"),
         _performances(record),
         caption=_caption(record),
     )

@@ -48,7 +48,8 @@ def holdout_words(finding: Finding) -> str:
         f"On bars that no trial had seen, from {day(opening.begins_at)} to {day(opening.ends_at)}, "
         f"{finding.vin} made {agent.total_return:+.1%} after fees, spread and slippage; "
         f"equal-weight buy and hold made {agent.hodl_return:+.1%}, and {rank.n_as_good} of "
-        f"{rank.n_agents} agents that traded at random about as much made as much or more."
+        f"{rank.n_agents} agents that traded at random about as much made as much or more. On "
+        f"average {agent.exposure:.1%} of its equity was in coins."
     )
 
 

@@ -77,8 +77,15 @@ def _outcomes(standing: Json) -> Element:
     if not best:
         return element("p", "Neither phase is decided yet.", class_="missing")
     headers = (
-        "best by score", "study", "trial", "score", "Sharpe ratio (a year)", "HODL's", "trials", ""
-    )  # fmt: skip
+        "best by score",
+        "study",
+        "trial",
+        "score",
+        "Sharpe ratio (a year)",
+        "HODL's",
+        "trials",
+        "remark",
+    )
     return table(headers, (_outcome_row(*each) for each in best), class_="numbers")
 
 
@@ -128,7 +135,7 @@ def _luck(record: CampaignRecord) -> Iterator[Element]:
     columns = ("study_name", "number", "sharpe_excess")
     found = {(study, n): value for study, n, value in excess.select(columns).iter_rows()}
     chosen = {
-        each.name: found[key]
+        each.short_name: found[key]
         for each in record.candidates
         if (key := (each.trial["study_name"], each.trial["number"])) in found
     }
@@ -162,7 +169,8 @@ def _overfitting(record: CampaignRecord) -> Element:
             f"{found.n_compared} trials in one half is ranked in the other. Above: the share that "
             "ends at the median or below, as a dot; the range holds the middle 90 % of studies "
             f"without any skill ({found.null_low:.0%} to {found.null_high:.0%}). Below: all ranks, "
-            "as log odds."
+            "as log odds. It only asks whether the order of the trials lasts: where some lose less "
+            "than others in every year, it is low, and nobody has earned anything."
         ),
     )
 

@@ -7,8 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from cappuccino_assets.errors import IntegrityError, ManifestError
-from cappuccino_assets.storage.files import read_object
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.trial_files import read_trial
 from cappuccino_assets.types import Json
@@ -66,21 +64,6 @@ def top_set(layout: WarehouseLayout, campaign: str, *, n: int = 10) -> list[tupl
     with _read_only(layout.studies) as connection:
         rows = connection.execute(_BEST_FIRST, {"prefix": f"{campaign}/phase2_"}).fetchall()
     return list(islice((each for each in rows if _traded(layout, *each)), n))
-
-
-def published_set(layout: WarehouseLayout) -> list[tuple[str, int]]:
-    """Name the members of the manifest in force, in its order; none where there is no manifest.
-
-    Raises:
-        ManifestError: If the manifest is damaged.
-    """
-    if not layout.manifest.is_file():
-        return []
-    try:
-        members = read_object(layout.manifest)["members"]
-        return [(member["study_name"], member["trial_number"]) for member in members]
-    except (IntegrityError, KeyError, TypeError) as error:
-        raise ManifestError(f"{layout.manifest} is damaged: {error}") from error
 
 
 def _traded(layout: WarehouseLayout, study_name: str, number: int) -> bool:
