@@ -31,24 +31,40 @@ def new_top_trials(
 ) -> dg.SensorResult | dg.SkipReason:
     """Compare the top set of the active campaign with the members of the manifest in force.
 
-    A set is asked for once while its run is under way, and again when that run has failed.
+    A set is asked for once while its run is under way, and again when that run has failed; not
+    when it was rolled back from, or refused beside the ensemble of another campaign.
     """
-    from cappuccino_assets.reports.search_record import published_set, top_set
-    from cappuccino_assets.storage.files import canonical_json, sha256_of
+    from cappuccino_assets.reports.search_record import top_set
+    from cappuccino_assets.storage.member_sets import member_set_digest
 
-    campaign = warehouse.database.active_campaign()
-    if campaign is None:
+    active = warehouse.database.active_campaign()
+    if active is None:
         return dg.SkipReason("No campaign was begun yet.")
-    top = top_set(warehouse.layout, campaign["campaign"])
+    campaign = active["campaign"]
+    top = top_set(warehouse.layout, campaign)
     if not top:
-        return dg.SkipReason(f"{campaign['campaign']} has no complete trial of phase 2 yet.")
-    if top == published_set(warehouse.layout):
-        return dg.SkipReason("The best trials are those of the manifest.")
-    digest = sha256_of(canonical_json(top).encode())
+        return dg.SkipReason(f"{campaign} has no complete trial of phase 2 yet.")
+    digest = member_set_digest(top)
+    if reason := _why_not(warehouse, campaign, digest):
+        return dg.SkipReason(reason)
     if _is_under_way(context.instance, digest):
         return dg.SkipReason("A run is publishing the best trials.")
-    tags = {_CAMPAIGN_TAG: campaign["campaign"], _TOP_SET_TAG: digest}
+    tags = {_CAMPAIGN_TAG: campaign, _TOP_SET_TAG: digest}
     return dg.SensorResult(run_requests=[dg.RunRequest(tags=tags)])
+
+
+def _why_not(warehouse: WarehouseResource, campaign: str, member_set: str) -> str | None:
+    from cappuccino_assets.registry.in_force import ensemble_in_force, why_it_stays
+
+    in_force = ensemble_in_force(warehouse.layout)
+    if in_force is None:
+        return None
+    if member_set == in_force.member_set:
+        return "The best trials are those of the manifest."
+    replaces = _settings.replace_incomparable
+    return why_it_stays(
+        warehouse.database, campaign, member_set, in_force, replace_incomparable=replaces
+    )
 
 
 def _is_under_way(instance: dg.DagsterInstance, digest: str) -> bool:

@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     precision: Literal["float32", "reduced"] = Field(
         default="float32", description="Of the products of matrices while agents are trained."
     )
+    replace_incomparable: bool = Field(
+        default=False,
+        description="Whether an ensemble that cannot be compared with the one of another campaign "
+        "replaces it, as one of another interval.",
+    )
     regime: Literal["null", "planted", "realistic"] = "realistic"
     history_months: int = Field(default=12, ge=1, le=120)
     alpaca_api_key: SecretStr | None = None

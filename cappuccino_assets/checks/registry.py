@@ -22,19 +22,51 @@ def archive_is_whole(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     return verified(verify)
 
 
+@dg.asset_check(asset=trial_archive, blocking=True)
+def gates_are_on_record(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    """Of every entry the ledger has the same gate decision, and the opening of the hold-out."""
+    from cappuccino_assets.registry.entries import entries_in
+    from cappuccino_assets.registry.on_record import require_on_record
+
+    def verify() -> dict[str, Any]:
+        entries = list(entries_in(warehouse.layout.archive))
+        return {"n_decisions": require_on_record(entries, warehouse.database)}
+
+    return verified(verify)
+
+
 @dg.asset_check(asset=ensemble_manifest, blocking=True)
 def members_are_verified(
     search: SearchResource, warehouse: WarehouseResource
 ) -> dg.AssetCheckResult:
-    """The ensemble loads: checksums, contracts and market agree, and it is this campaign's."""
+    """The ensemble loads: checksums, contracts and market agree; it is this campaign's, or why not.
+
+    It may be another campaign's only if it is on record why this one's does not replace it.
+    """
     from cappuccino_assets.live.ensemble import Ensemble
     from cappuccino_assets.ops.campaigns import current_campaign
 
     def verify() -> dict[str, Any]:
         manifest = Ensemble.load(warehouse.layout.manifest).manifest
         campaign = current_campaign(search, warehouse.database).name
-        if manifest.study_name != campaign:
+        shown = {"generation": manifest.generation, "n_members": len(manifest.members)}
+        if manifest.study_name == campaign:
+            return shown
+        reason = _why_another(warehouse, campaign)
+        if reason is None:
             raise ManifestError(f"The ensemble follows {manifest.study_name}, not {campaign}.")
-        return {"generation": manifest.generation, "n_members": len(manifest.members)}
+        return shown | {"remark": reason}
 
     return verified(verify)
+
+
+def _why_another(warehouse: WarehouseResource, campaign: str) -> str | None:
+    from cappuccino_assets.registry.in_force import ensemble_in_force, why_it_stays
+    from cappuccino_assets.reports.search_record import top_set
+    from cappuccino_assets.storage.member_sets import member_set_digest
+
+    in_force = ensemble_in_force(warehouse.layout)
+    if in_force is None:
+        return None
+    best = member_set_digest(top_set(warehouse.layout, campaign))
+    return why_it_stays(warehouse.database, campaign, best, in_force)

@@ -12,6 +12,7 @@ from cappuccino_assets.cli.ledger import ledger
 from cappuccino_assets.cli.output import print_error
 from cappuccino_assets.cli.prove import prove_causal
 from cappuccino_assets.cli.report import report
+from cappuccino_assets.cli.rollback import rollback
 from cappuccino_assets.cli.run import run
 from cappuccino_assets.cli.status import status
 from cappuccino_assets.cli.verify import verify
@@ -32,6 +33,7 @@ app.command()(status)
 app.command()(analysis)
 app.command()(report)
 app.command()(prove_causal)
+app.command()(rollback)
 app.command()(vin)
 app.command()(verify)
 app.add_typer(ledger, name="ledger")

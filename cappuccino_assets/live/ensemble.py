@@ -1,9 +1,11 @@
 """Several models that decide as one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Self
+from statistics import median_low
+from typing import Final, Self
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from cappuccino_assets.agents.policy import Policy
 from cappuccino_assets.envs.market import MarketTensors
 from cappuccino_assets.envs.observation import ObservationBuilder
 from cappuccino_assets.errors import ManifestError
+from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.blocks import Block
 from cappuccino_assets.live.manifest import Manifest, Member, market_contract, read_manifest
@@ -21,6 +24,8 @@ from cappuccino_assets.registry.grading import grade
 from cappuccino_assets.registry.models import Model, read_model
 from cappuccino_assets.registry.vin import parse
 from cappuccino_assets.types import FloatArray
+
+_ANY_TRADE: Final = float(np.finfo(np.float64).tiny)
 
 
 class Ensemble:
@@ -37,7 +42,8 @@ class Ensemble:
         alike = sorted(range(len(models)), key=lambda i: _shape(models[i]))
         groups = groupby(alike, key=lambda i: _shape(models[i]))
         self._stacks = [_Stack([models[i] for i in members]) for _, members in groups]
-        self._lookback = max(stack.lookback for stack in self._stacks)
+        self._markets = set(model.contract.market_part() for model in models)
+        self.lookback = max(stack.lookback for stack in self._stacks)
 
     @classmethod
     def load(cls, manifest_path: Path) -> Self:
@@ -48,9 +54,39 @@ class Ensemble:
             IntegrityError: If a member's files are not the ones that were published.
             ContractMismatchError: If a member's weights were made for another contract.
         """
-        manifest = read_manifest(manifest_path)
-        models = [_load(manifest_path.parent, manifest, member) for member in manifest.members]
-        return cls(manifest, models)
+        return cls.of(read_manifest(manifest_path), manifest_path.parent)
+
+    @classmethod
+    def of(cls, manifest: Manifest, folder: Path) -> Self:
+        """Load every member that a manifest names.
+
+        Args:
+            manifest: Who the members are.
+            folder: What their paths are relative to.
+
+        Raises:
+            ManifestError: If a member is not of its market, or not what is said of it.
+            IntegrityError: If a member's files are not the ones that were published.
+            ContractMismatchError: If a member's weights were made for another contract.
+        """
+        return cls(manifest, [load_member(folder, manifest, each) for each in manifest.members])
+
+    @property
+    def rules(self) -> TradingRules:
+        """The rules of its one account.
+
+        Its trades are fractions of equity, below no threshold. Cash reserve and trailing stop are
+        the lower median of the members', so that they are some member's; the rest is the best
+        member's.
+        """
+        members = [model.config.rules for model in self.models]
+        return replace(
+            members[0],
+            hold_threshold=_ANY_TRADE,
+            trade_fraction=1.0,
+            min_cash_reserve=median_low(each.min_cash_reserve for each in members),
+            trailing_stop_pct=median_low(each.trailing_stop_pct for each in members),
+        )
 
     def act(
         self,
@@ -77,14 +113,65 @@ class Ensemble:
                 first field that differs.
             ValueError: If the row has no whole history behind it, or the account does not fit.
         """
-        for model in self.models:
-            model.contract.market_part().require_equal(arrays.contract)
+        for contract in self._markets:
+            contract.require_equal(arrays.contract)
         if account.shape != (1 + len(arrays.symbols),):
             raise ValueError(f"An account has shape (1 + N,), but got {account.shape}.")
-        market = MarketTensors.from_arrays(_window(arrays, row, self._lookback))
+        market = MarketTensors.from_arrays(_window(arrays, row, self.lookback))
         trades = [stack.trades(market, account, cycle_left) for stack in self._stacks]
         mean = torch.cat(trades).mean(dim=0).numpy()
         return np.where(arrays.observed[row], mean, 0.0)
+
+
+def load_member(folder: Path, manifest: Manifest, member: Member) -> Model:
+    """Read a member's model, and hold it against all that the manifest says of it.
+
+    Raises:
+        ManifestError: If it is not of the manifest's market, or not what is said of it.
+        IntegrityError: If its files are not the ones that were published.
+        ContractMismatchError: If its weights were made for another contract.
+    """
+    model = read_model(
+        folder / member.path, sha256=member.sha256, contract_hash=member.contract_hash
+    )
+    if model.hyperparams_sha256 != member.hyperparams_sha256:
+        raise ManifestError(f"{folder / member.path}: the configuration is not the published one.")
+    market = market_contract(model.contract, model.config)
+    if market.hash != manifest.market_contract_hash:
+        raise ManifestError(f"{member.vin} is made for another market than the ensemble: {market}.")
+    _require_stated(f"The interval of {member.vin}", market.interval, manifest.interval)
+    _require_stated(f"The timeframe of {member.vin}", market.timeframe, manifest.timeframe)
+    stop = model.config.rules.trailing_stop_pct
+    _require_stated(f"The trailing stop of {member.vin}", stop, member.trailing_stop_pct)
+    _require_stated("The code of a member", _vin(member, model), member.vin)
+    return model
+
+
+class EnsembleActor:
+    """An ensemble in a backtest: one member, which decides as it does live.
+
+    Args:
+        ensemble: Decides.
+        arrays: Bars of the backtest.
+    """
+
+    def __init__(self, ensemble: Ensemble, arrays: FeatureArrays):
+        self._ensemble = ensemble
+        self._arrays = arrays
+
+    @property
+    def n_members(self) -> int:
+        """One, however many models decide together."""
+        return 1
+
+    def act(self, bar: Tensor, account: Tensor) -> Tensor:
+        """Decide for every account at its own bar, shape (1, E, N)."""
+        n_weights = 1 + len(self._arrays.symbols)
+        trades = [
+            self._ensemble.act(self._arrays, int(row), seen[:n_weights], float(seen[n_weights]))
+            for row, seen in zip(bar[0], account[0].double().numpy(), strict=True)
+        ]
+        return torch.from_numpy(np.stack(trades))[None]
 
 
 class _Stack:
@@ -121,23 +208,6 @@ class _Stack:
         state = torch.tensor([*account, *clock], dtype=torch.float32).expand(n_members, 1, -1)
         action = self._policy.act_greedily(observe(row, state))[:, 0].double().clamp(-1, 1)
         return action * (action.abs() >= self._threshold) * self._fraction
-
-
-def _load(folder: Path, manifest: Manifest, member: Member) -> Model:
-    model = read_model(
-        folder / member.path, sha256=member.sha256, contract_hash=member.contract_hash
-    )
-    if model.hyperparams_sha256 != member.hyperparams_sha256:
-        raise ManifestError(f"{folder / member.path}: the configuration is not the published one.")
-    market = market_contract(model.contract, model.config)
-    if market.hash != manifest.market_contract_hash:
-        raise ManifestError(f"{member.vin} is made for another market than the ensemble: {market}.")
-    _require_stated(f"The interval of {member.vin}", market.interval, manifest.interval)
-    _require_stated(f"The timeframe of {member.vin}", market.timeframe, manifest.timeframe)
-    stop = model.config.rules.trailing_stop_pct
-    _require_stated(f"The trailing stop of {member.vin}", stop, member.trailing_stop_pct)
-    _require_stated("The code of a member", _vin(member, model), member.vin)
-    return model
 
 
 def _vin(member: Member, model: Model) -> str:

@@ -10,9 +10,11 @@ from typing import Any, Final, Literal, TypeVar
 
 from cappuccino_assets.errors import IntegrityError, ManifestError, VinError
 from cappuccino_assets.features.contract import FeatureContract
+from cappuccino_assets.live.comparison import Comparison
 from cappuccino_assets.market.intervals import Interval, Timeframe
 from cappuccino_assets.registry.vin import parse
 from cappuccino_assets.storage.files import canonical_json, read_json, sha256_of
+from cappuccino_assets.storage.member_sets import member_set_digest
 from cappuccino_assets.tuning.config import TrialConfig
 from cappuccino_assets.types import Json
 
@@ -24,6 +26,7 @@ _KINDS: Final[dict[Any, tuple[type, ...]]] = {
     bool: (bool,),
     int | None: (int, NoneType),
 }
+_BEFORE: Final[Json] = {"compared_with": None, "rejected": [], "restores": None}  # not stated then
 _Loaded = TypeVar("_Loaded", "Member", "Manifest")
 
 
@@ -96,6 +99,11 @@ class Manifest:
         previous_generation: The one that this replaces; None for the first.
         aggregation: How the members' trades become one.
         admission: `paper` admits every member, `gated` only those that passed the gate.
+        compared_with: How it did beside the ensemble of another campaign that it replaced; None
+            where it replaced none.
+        rejected: Sets of members that were rolled back from, by digest; they are not published
+            again unless somebody names one.
+        restores: The generation whose members it brought back; None where it is no roll-back.
     """
 
     generation: int
@@ -108,6 +116,9 @@ class Manifest:
     previous_generation: int | None
     aggregation: Literal["mean"] = "mean"
     admission: Literal["paper", "gated"] = "paper"
+    compared_with: Comparison | None = None
+    rejected: tuple[str, ...] = ()
+    restores: int | None = None
 
     def __post_init__(self) -> None:
         _require_types(self)
@@ -124,6 +135,25 @@ class Manifest:
         _require(self.admission in ("paper", "gated"), f"unknown admission {self.admission!r}")
         admitted = self.admission == "paper" or all(member.gated for member in self.members)
         _require(admitted, "a member did not pass the gate")
+        self._check_way()
+
+    def _check_way(self) -> None:
+        for digest in self.rejected:
+            of_digest = isinstance(digest, str) and bool(_SHA256.fullmatch(digest))
+            _require(of_digest, f"rejected cannot have {digest!r}")
+        _require(self.member_set not in self.rejected, "its members were rolled back from")
+        restored, previous = self.restores or 0, self.previous_generation or 0
+        _require(0 <= restored <= previous, f"it cannot restore generation {self.restores}")
+        if self.compared_with is not None:
+            candidate, replaces = self.compared_with.candidate, self.compared_with.replaces
+            who = (self.study_name, self.member_set, True)
+            about_it = (candidate.campaign, candidate.member_set, replaces) == who
+            _require(about_it, "compared_with is not what put it in force")
+
+    @property
+    def member_set(self) -> str:
+        """What tells its members from those of another, whatever else is said of them."""
+        return member_set_digest((each.study_name, each.trial_number) for each in self.members)
 
     @property
     def scores(self) -> list[float]:
@@ -132,7 +162,8 @@ class Manifest:
 
     def to_json(self) -> Json:
         """Describe it as stored, with the best, mean and worst score, and a digest of it all."""
-        content = asdict(self) | self._summary()
+        compared = None if self.compared_with is None else self.compared_with.to_json()
+        content = asdict(self) | self._summary() | {"compared_with": compared}
         return content | {"digest": _digest(content)}
 
     @classmethod
@@ -145,8 +176,14 @@ class Manifest:
         _require(isinstance(value, dict), "it is no JSON object")
         summary = {name: value.get(name) for name in ("best_value", "mean_value", "worst_value")}
         stated = {n: v for n, v in value.items() if n not in summary and n != "digest"}
-        members = tuple(_load(Member, member) for member in _list(value.get("members")))
-        manifest = _load(Manifest, stated | {"members": members})
+        stated = _BEFORE | stated
+        members = _list(value.get("members"), "members")
+        read = {
+            "members": tuple(_load(Member, each) for each in members),
+            "rejected": tuple(_list(stated["rejected"], "rejected sets")),
+            "compared_with": _comparison(stated["compared_with"]),
+        }
+        manifest = _load(Manifest, stated | read)
         _require(manifest._summary() == summary, "the values are not those of the members")
         content = {name: each for name, each in value.items() if name != "digest"}
         _require(value.get("digest") == _digest(content), "its digest is not that of its content")
@@ -219,9 +256,16 @@ def _require_types(value: Member | Manifest) -> None:
             _require(type(given) in kinds, f"{field.name} cannot be {given!r}")
 
 
-def _list(value: Any) -> Sequence[Any]:
-    _require(isinstance(value, list), "the members are no list")
+def _list(value: Any, name: str) -> Sequence[Any]:
+    _require(isinstance(value, list), f"the {name} are no list")
     return list(value)
+
+
+def _comparison(value: Any) -> Comparison | None:
+    try:
+        return None if value is None else Comparison.from_json(value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ManifestError(f"A manifest is refused: compared_with: {error}.") from error
 
 
 def _require(true: bool, fault: str) -> None:

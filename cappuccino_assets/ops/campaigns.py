@@ -9,7 +9,7 @@ from cappuccino_assets.market.intervals import Interval
 from cappuccino_assets.resources import SearchResource
 from cappuccino_assets.storage.locks import hold_until_exit
 from cappuccino_assets.storage.warehouse import Warehouse
-from cappuccino_assets.tuning.campaign import Campaign, continued_or_new, new_campaign
+from cappuccino_assets.tuning.campaign import Campaign, continued_or_new, is_searched, new_campaign
 from cappuccino_assets.types import Json
 
 
@@ -89,8 +89,7 @@ def current_campaign(search: SearchResource, warehouse: Warehouse) -> Campaign:
 def finish_campaign(warehouse: Warehouse, campaign: Campaign) -> None:
     """Record the end of a campaign whose studies all have their target."""
     row = warehouse.campaign(campaign.name)
-    done = warehouse.query("n_done", {"campaign": campaign.name}).item()
-    if row and row["completed_at"] is None and done >= campaign.budget.n_trials:
+    if row and row["completed_at"] is None and is_searched(warehouse, campaign):
         warehouse.complete_campaign(campaign.name, datetime.now(UTC))
 
 

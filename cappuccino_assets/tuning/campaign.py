@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from cappuccino_assets.errors import CampaignMismatchError, ConfigurationError
 from cappuccino_assets.market.intervals import Interval, Timeframe
+from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.tuning.holdout import holdout_start
 from cappuccino_assets.tuning.profiles import Profile, profile_named
 from cappuccino_assets.types import Json
@@ -187,6 +188,12 @@ def continued_or_new(
         return known
     is_same = replace(asked, name=known.name, started_at=known.started_at) == known
     return known if is_same and not finished else asked
+
+
+def is_searched(warehouse: Warehouse, campaign: Campaign) -> bool:
+    """Whether all studies of a campaign have their target."""
+    n_done = warehouse.query("n_done", {"campaign": campaign.name}).item()
+    return bool(n_done >= campaign.budget.n_trials)
 
 
 def _ordered(digests: Mapping[Any, str]) -> tuple[tuple[Interval, str], ...]:

@@ -1,18 +1,19 @@
 """The sensor `new_top_trials`."""
 
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import dagster as dg
 import optuna
 import pytest
 
-from cappuccino_assets.errors import ManifestError
+from cappuccino_assets.errors import ManifestError, WarehouseError
 from cappuccino_assets.live.publish import publish_manifest
+from cappuccino_assets.live.rollback import roll_back
 from cappuccino_assets.reports.search_record import study_counts, top_set
 from cappuccino_assets.resources import WarehouseResource
 from cappuccino_assets.sensors import new_top_trials
 from cappuccino_assets.storage.files import read_json
+from tests.live.campaigns import begin, finish_search
 from tests.registry.trials import ingest, leave_trial, trial_config
 
 CONFIGS = {"phase2_ppo": "ppo", "phase2_ddqn": "ddqn"}
@@ -25,15 +26,7 @@ def warehouse(tmp_path):
 
 @pytest.fixture
 def campaign(warehouse):
-    warehouse.database.activate_campaign(
-        {
-            "name": "winter",
-            "profile": "mini",
-            "seed": 0,
-            "source": "simulated",
-            "started_at": datetime(2026, 1, 1, tzinfo=UTC).isoformat(),
-        }
-    )
+    begin(warehouse.database, "winter")
     return "winter"
 
 
@@ -63,15 +56,19 @@ def add_trials(warehouse, study_name, values, *, no_trades=False):
     return study
 
 
-def sync(warehouse):
+def no_arrays():
+    raise WarehouseError("No arrays are stored.")
+
+
+def sync(warehouse, campaign="winter", *, find_bars=None):
     """Record the complete trials and publish them, as the requested run does."""
-    layout = warehouse.layout
+    layout, database = warehouse.layout, warehouse.database
     records = []
     for path in sorted(layout.trials.rglob("trial.json")):
         result = read_json(path)
         records.append(result | {"state": "COMPLETE", "value": result["score"]})
-    ingest(warehouse.database, records)
-    return publish_manifest(layout, warehouse.database, "winter")
+    ingest(database, records)
+    return publish_manifest(layout, database, campaign, find_bars=find_bars).manifest
 
 
 def record_run(instance, request, status):
@@ -139,15 +136,55 @@ def test_it_asks_once_while_a_run_is_under_way_and_again_when_it_failed(
     assert len(evaluate().run_requests) == 1
 
 
-def test_incident_23_a_manifest_of_another_campaign_is_replaced(warehouse, campaign, evaluate):
+@pytest.fixture
+def summer(warehouse, campaign):
+    """The manifest of winter is in force, and summer is searched to its end."""
     add_trials(warehouse, "winter/phase2_ppo", [0.1])
     sync(warehouse)
-    warehouse.database.activate_campaign(
-        warehouse.database.active_campaign()["definition"] | {"name": "summer"}
-    )
+    begin(warehouse.database, "summer")
     add_trials(warehouse, "summer/phase2_ppo", [0.1])
+    finish_search(warehouse.database, "summer")
+    return "summer"
+
+
+def test_incident_23_a_manifest_of_another_campaign_is_asked_to_be_replaced(summer, evaluate):
     (request,) = evaluate().run_requests
     assert request.tags["cappuccino/campaign"] == "summer"
+
+
+def test_incident_25_while_a_search_goes_on_the_ensemble_of_another_one_stays(
+    warehouse, campaign, evaluate
+):
+    add_trials(warehouse, "winter/phase2_ppo", [0.1])
+    sync(warehouse)
+    begin(warehouse.database, "summer")
+    add_trials(warehouse, "summer/phase2_ppo", [0.1])
+    assert "summer is not searched to its end" in evaluate().skip_message
+
+
+def test_incident_25_what_was_refused_is_not_asked_for_again(warehouse, summer, evaluate):
+    assert len(evaluate().run_requests) == 1
+    add_trials(warehouse, "summer/phase2_ppo", [0.2])
+    published = sync(warehouse, "summer", find_bars=no_arrays)
+    assert published.study_name == "winter"
+    assert "No arrays are stored" in evaluate().skip_message
+    add_trials(warehouse, "summer/phase2_ppo", [0.3])  # another set
+    assert len(evaluate().run_requests) == 1
+
+
+def test_incident_25_what_was_rolled_back_from_is_not_asked_for_again(
+    warehouse, campaign, evaluate
+):
+    for value in (0.1, 0.2):
+        add_trials(warehouse, "winter/phase2_ppo", [value])
+        sync(warehouse)
+    restored = roll_back(warehouse.layout)
+    assert [member.trial_number for member in restored.members] == [0]
+    assert "were rolled back from" in evaluate().skip_message
+    assert sync(warehouse) == restored
+    add_trials(warehouse, "winter/phase2_ppo", [0.3])  # the top set changes
+    assert len(evaluate().run_requests) == 1
+    assert [member.trial_number for member in sync(warehouse).members] == [2, 1, 0]
 
 
 def test_a_damaged_manifest_is_an_error(warehouse, campaign, evaluate):

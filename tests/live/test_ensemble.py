@@ -44,7 +44,7 @@ ARRAYS = feature_arrays()
 @pytest.fixture
 def load(warehouse):
     def publish_and_load():
-        publish_manifest(warehouse.layout, warehouse, "c")
+        publish_manifest(warehouse.layout, warehouse, "c", find_bars=None)
         return Ensemble.load(warehouse.layout.manifest)
 
     return publish_and_load
