@@ -45,6 +45,7 @@ def members_are_verified(
     """
     from cappuccino_assets.live.ensemble import Ensemble
     from cappuccino_assets.ops.campaigns import current_campaign
+    from cappuccino_assets.reports.standing import why_other_members
 
     def verify() -> dict[str, Any]:
         manifest = Ensemble.load(warehouse.layout.manifest).manifest
@@ -52,21 +53,9 @@ def members_are_verified(
         shown = {"generation": manifest.generation, "n_members": len(manifest.members)}
         if manifest.study_name == campaign:
             return shown
-        reason = _why_another(warehouse, campaign)
+        reason = why_other_members(warehouse.database, campaign)
         if reason is None:
             raise ManifestError(f"The ensemble follows {manifest.study_name}, not {campaign}.")
         return shown | {"remark": reason}
 
     return verified(verify)
-
-
-def _why_another(warehouse: WarehouseResource, campaign: str) -> str | None:
-    from cappuccino_assets.registry.in_force import ensemble_in_force, why_it_stays
-    from cappuccino_assets.reports.search_record import top_set
-    from cappuccino_assets.storage.member_sets import member_set_digest
-
-    in_force = ensemble_in_force(warehouse.layout)
-    if in_force is None:
-        return None
-    best = member_set_digest(top_set(warehouse.layout, campaign))
-    return why_it_stays(warehouse.database, campaign, best, in_force)

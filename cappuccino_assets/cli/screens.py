@@ -43,6 +43,8 @@ def _print_outcome(console: Console, standing: Json) -> None:
         ensemble = standing["ensemble"]
         members = len(ensemble["members"])
         console.print(f"{'ensemble':<10} generation {ensemble['generation']}, {members} members")
+    if standing["ensemble_remark"] is not None:
+        console.print(f"{'ensemble':<10} {escape(standing['ensemble_remark'])}", soft_wrap=True)
     for name, path in standing["files"].items():
         console.print(f"{name:<10} {escape(path)}", soft_wrap=True)
     console.print(f"{'UI':<10} {_UI}")

@@ -4,9 +4,11 @@ from datetime import datetime
 from pathlib import Path
 
 from cappuccino_assets.errors import WarehouseError
-from cappuccino_assets.reports.search_record import study_counts
+from cappuccino_assets.registry.in_force import ensemble_in_force, why_it_stays
+from cappuccino_assets.reports.search_record import study_counts, top_set
 from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.member_sets import member_set_digest
 from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.types import Json
@@ -39,6 +41,7 @@ def campaign_standing(warehouse: Warehouse, name: str | None = None) -> Json:
         "phase2_comparison": comparison,
         "archive": archive,
         "ensemble": _of_campaign(layout.manifest, name),
+        "ensemble_remark": why_other_members(warehouse, name),
         "verdict": verdict(comparison, archive, n_trials=TrialLedger(warehouse).n_trials(name)),
         "files": _files(layout),
     }
@@ -94,6 +97,20 @@ def gate_verdict(archive: list[Json]) -> str:
         f"too, and no model passed the gate. The best one failed {len(best['failed_points'])} of "
         f"{best['n_points']} points: {points}."
     )
+
+
+def why_other_members(warehouse: Warehouse, campaign: str) -> str | None:
+    """Say why the ensemble in force is not a campaign's best trials; None where nobody has said.
+
+    Raises:
+        IntegrityError: If a complete trial left no whole record, or a comparison is damaged.
+        ManifestError: If the manifest is damaged.
+    """
+    in_force = ensemble_in_force(warehouse.layout)
+    best = top_set(warehouse.layout, campaign)
+    if in_force is None or tuple(best) in ((), in_force.members):
+        return None
+    return why_it_stays(warehouse, campaign, member_set_digest(best), in_force)
 
 
 def _mark_idle(warehouse: Warehouse, campaign: str, results: list[Json]) -> None:

@@ -48,6 +48,7 @@ def standing(*, idle=False, below=False):
         "phase2_comparison": {"winner": "ppo", "results": both},
         "archive": [entry],
         "ensemble": {"generation": 1, "members": [{}]},
+        "ensemble_remark": None,
         "verdict": "That proves nothing.",
         "files": {"archive": "/a/folder [of mine]/archive"},
     }
@@ -87,6 +88,12 @@ def test_a_column_without_any_remark_is_left_out():
 
 def test_a_path_is_shown_as_it_is():
     assert "/a/folder [of mine]/archive" in page(print_outcome, standing(), width=80)
+
+
+def test_incident_25_the_status_says_why_another_ensemble_is_in_force():
+    refused = {"ensemble": None, "ensemble_remark": "winter does not replace autumn [yet]."}
+    text = page(print_status, standing() | refused, width=80)
+    assert "ensemble   winter does not replace autumn [yet]." in text
 
 
 def test_the_status_says_when_a_campaign_began_and_ended():
