@@ -4,6 +4,8 @@ from typing import Final
 
 import dagster as dg
 
+from cappuccino_assets.ops.placebo import run_placebo_studies
+
 SYMBOLIC_ASSETS: Final = dg.AssetSelection.assets("phase1_combinations")
 
 two_phase_training = dg.define_asset_job(
@@ -16,3 +18,9 @@ sync_ensemble = dg.define_asset_job(
     selection=dg.AssetSelection.assets("trial_metrics", "ensemble_manifest"),
     description="Records the trials finished so far and publishes a manifest of the best.",
 )
+
+
+@dg.job
+def placebo() -> None:
+    """Whole small searches where nothing can be found: how often the gate lets something pass."""
+    run_placebo_studies()

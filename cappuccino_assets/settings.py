@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     alpaca_secret_key: SecretStr | None = None
     alpaca_url_override: str | None = Field(default=None, min_length=1)
     schedule_enabled: bool = False
+    placebo_schedule_enabled: bool = False
     schedule_timezone: str = "UTC"
     top_trials_sensor_enabled: bool = False
     top_trials_sensor_interval_s: int = Field(default=30, ge=1)

@@ -10,6 +10,7 @@ from cappuccino_assets.cli.analysis import analysis
 from cappuccino_assets.cli.faults import file_fault
 from cappuccino_assets.cli.ledger import ledger
 from cappuccino_assets.cli.output import print_error
+from cappuccino_assets.cli.placebo import placebo
 from cappuccino_assets.cli.prove import prove_causal
 from cappuccino_assets.cli.report import report
 from cappuccino_assets.cli.rollback import rollback
@@ -33,6 +34,7 @@ app.command()(status)
 app.command()(analysis)
 app.command()(report)
 app.command()(prove_causal)
+app.command()(placebo)
 app.command()(rollback)
 app.command()(vin)
 app.command()(verify)

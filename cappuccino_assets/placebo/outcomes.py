@@ -20,6 +20,16 @@ class Variance(StrEnum):
 
     LEDGER = "ledger"  # of all trials that were tried
     LUCK = "luck"  # that trials without any skill would have
+    LARGER = "larger"  # of the two
+
+
+def by_variance(ledger: float, luck: float) -> dict[str, float]:
+    """Tell deflated Sharpe ratios by variance; the larger variance gives the lower one."""
+    return {
+        Variance.LEDGER.value: ledger,
+        Variance.LUCK.value: luck,
+        Variance.LARGER.value: min(ledger, luck),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +42,7 @@ class FinalistOutcome:
         gated: Whether it passed.
         reasons: Every point of the gate.
         sharpe_excess: Of its test returns above buy and hold; None where they are the same.
-        deflated: Its deflated Sharpe ratio at each variance; None where it has none.
+        deflated: Its deflated Sharpe ratio by variance; None where it has none.
     """
 
     vin: str
@@ -52,17 +62,13 @@ class FinalistOutcome:
             judgement: `Judgement.to_json`, or what an archive entry keeps of it.
         """
         trial = judgement["evidence"]["trial"]
-        deflated = trial and {
-            Variance.LEDGER.value: trial["deflated"],
-            Variance.LUCK.value: trial["deflated_by_luck"],
-        }
         return cls(
             vin=vin,
             score=score,
             gated=judgement["gated"],
             reasons=tuple(GateReason(**reason) for reason in judgement["gate"]["reasons"]),
             sharpe_excess=trial and trial["sharpe_excess"],
-            deflated=deflated,
+            deflated=trial and by_variance(trial["deflated"], trial["deflated_by_luck"]),
         )
 
     def passes(self, reason: str, variance: Variance) -> bool:

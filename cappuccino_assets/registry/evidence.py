@@ -258,7 +258,7 @@ def _overfitting(files: Sequence[Path], bars_per_year: float) -> Overfitting | N
     if len(files) < 2:
         return None
     matrix = _matrix(files)
-    returns = matrix.bot_returns[:, _moved_in_every_half(matrix.bot_returns)]
+    returns = matrix.bot_returns[:, moved_in_every_half(matrix.bot_returns)]
     n_bars, n_trials = returns.shape
     if n_trials < 2:
         return None
@@ -283,7 +283,7 @@ def _overfitting(files: Sequence[Path], bars_per_year: float) -> Overfitting | N
     )
 
 
-def _moved_in_every_half(returns: FloatArray) -> BoolArray:
+def moved_in_every_half(returns: FloatArray) -> BoolArray:
     """Tell which trials have a Sharpe ratio whichever half of the blocks is chosen, shape (N,)."""
     edges = block_edges(len(returns), N_BLOCKS)
     spans = [returns[start:stop] for start, stop in pairwise(edges)]
