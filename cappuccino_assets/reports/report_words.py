@@ -35,6 +35,8 @@ def n_passed(record: CampaignRecord) -> int:
 def what_is_shown(record: CampaignRecord) -> str:
     """Say what was searched, and what the best archived model did on unseen bars."""
     searched = f"{_searched(record)} {_market(record)}."
+    if record.standing["phase2_comparison"] is None:
+        return searched
     if not record.findings:
         return f"{searched} No hold-out was opened, for there was no one to open it for."
     return f"{searched} {holdout_words(record.findings[0])}"
