@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 
 from cappuccino_assets.errors import ManifestError
+from cappuccino_assets.live.comparison import Comparison, Contender
 from cappuccino_assets.live.manifest import Manifest, Member, market_contract, read_manifest
 from cappuccino_assets.market.intervals import Timeframe
-from cappuccino_assets.storage.files import read_json, write_json
+from cappuccino_assets.storage.files import canonical_json, read_json, sha256_of, write_json
 from tests.registry.trials import model_contract, trial_config
 
 
@@ -37,6 +38,19 @@ MANIFEST = Manifest(
 )
 
 
+def compared(*, campaign="c", member_set=MANIFEST.member_set, replaces=True):
+    """What let the manifest replace another campaign's, or not."""
+    return Comparison(
+        candidate=Contender(campaign=campaign, member_set=member_set, performance=None),
+        incumbent=Contender(campaign="b", member_set="00" * 32, performance=None),
+        incumbent_generation=1,
+        compared_at="2026-02-14T23:59:00+00:00",
+        bars=None,
+        hindrance="another interval",
+        replaces=replaces,
+    )
+
+
 def stored(folder, **changes):
     path = folder / "ensemble_manifest.json"
     write_json(path, MANIFEST.to_json() | changes)
@@ -65,6 +79,21 @@ def test_a_manifest_reads_back(tmp_path):
         "timeframe",
         "worst_value",
     ]
+
+
+def test_a_manifest_with_a_past_reads_back(tmp_path):
+    past = {"compared_with": compared(), "rejected": ("ab" * 32, "cd" * 32)}
+    for manifest in (replace(MANIFEST, **past), replace(MANIFEST, restores=1)):
+        write_json(tmp_path / "manifest.json", manifest.to_json())
+        assert read_manifest(tmp_path / "manifest.json") == manifest
+
+
+def test_a_manifest_from_before_ensembles_were_compared_reads_as_it_was_meant(tmp_path):
+    later = ("compared_with", "rejected", "restores", "digest")
+    content = {name: each for name, each in MANIFEST.to_json().items() if name not in later}
+    digest = sha256_of(canonical_json(content).encode())
+    write_json(tmp_path / "manifest.json", content | {"digest": digest})
+    assert read_manifest(tmp_path / "manifest.json") == MANIFEST
 
 
 def test_incident_24_the_best_of_negative_scores_is_the_highest():
@@ -98,6 +127,15 @@ def test_incident_22_a_member_carries_study_path_and_hash():
         ({"admission": "gated"}, "did not pass the gate"),
         ({"best_value": 0.1}, "not those of the members"),
         ({"colour": "red"}, "'colour' is unknown"),
+        ({"rejected": "all"}, "rejected sets are no list"),
+        ({"rejected": ["ab"]}, "rejected cannot have 'ab'"),
+        ({"rejected": [MANIFEST.member_set]}, "its members were rolled back from"),
+        ({"restores": 2}, "it cannot restore generation 2"),
+        ({"restores": "1"}, "restores cannot be '1'"),
+        ({"compared_with": {}}, "compared_with: "),
+        ({"compared_with": compared(campaign="other").to_json()}, "not what put it in force"),
+        ({"compared_with": compared(member_set="ab" * 32).to_json()}, "not what put it in force"),
+        ({"compared_with": compared(replaces=False).to_json()}, "not what put it in force"),
     ],
 )
 def test_a_manifest_that_cannot_be_is_refused(tmp_path, changes, fault):

@@ -8,9 +8,13 @@ from cappuccino_assets.errors import IntegrityError, ManifestError
 from cappuccino_assets.live.manifest import read_manifest
 from cappuccino_assets.live.publish import publish_manifest
 from cappuccino_assets.market.intervals import Timeframe
+from cappuccino_assets.registry.archive import archive_trials
+from cappuccino_assets.registry.gate import GateDecision, GateLimits, GateReason
+from cappuccino_assets.registry.grading import Grade
+from cappuccino_assets.registry.selection import ArchiveRule
 from cappuccino_assets.storage.files import read_json, write_json
 from cappuccino_assets.storage.locks import exclusive
-from tests.registry.trials import content, ingest, leave_trial, leave_trials, trial_config
+from tests.registry.trials import content, ingest, leave_trial, leave_trials, refuse, trial_config
 
 
 def no_bars():
@@ -20,6 +24,15 @@ def no_bars():
 def publish(warehouse, campaign="c", **options):
     options = {"find_bars": no_bars} | options
     return publish_manifest(warehouse.layout, warehouse, campaign, **options).manifest
+
+
+def admit_first(finalists):
+    """A judge whom the first convinces, and nobody else."""
+    others = finalists[1:]
+    passed = GateReason(name="asked", passed=True, value=None, limit=None, text="all agreed")
+    decision = GateDecision(limits=GateLimits(), reasons=(passed,))
+    said = {"gated": True, "gate_reason": decision.text, "gate": decision.to_json()}
+    return [said, *refuse(others)]
 
 
 def numbers(manifest):
@@ -169,6 +182,44 @@ def test_a_member_folder_that_was_tampered_with_is_refused(warehouse):
     write_json(path, changed)
     with pytest.raises(ManifestError, match="two configurations"):
         publish(warehouse)
+
+
+def archive(warehouse, judge):
+    every = ArchiveRule(top_percent=100, minimum_score=0, grades=tuple(Grade))
+    return archive_trials(warehouse.layout, warehouse, "c", judge, every)
+
+
+def gated(manifest):
+    return {member.trial_number: member.gated for member in manifest.members}
+
+
+def test_a_member_is_gated_if_the_archive_says_so_of_that_very_model(warehouse):
+    leave_trials(warehouse, [0.5, 0.4])
+    assert gated(publish(warehouse)) == {0: False, 1: False}
+    archive(warehouse, admit_first)
+    published = publish(warehouse)
+    assert gated(published) == {0: True, 1: False}
+    assert published.generation == 2
+    leave_trials(warehouse, [0.5, 0.4], config=trial_config("ddqn"))  # same numbers, other study
+    ddqn, ppo = sorted(publish(warehouse).members, key=lambda each: each.study_name)[::2]
+    assert (ddqn.study_name, ddqn.gated) == ("c/phase2_ddqn", False)
+    assert (ppo.study_name, ppo.gated) == ("c/phase2_ppo", True)
+
+
+def test_the_same_weights_of_another_trial_are_not_gated(warehouse):
+    leave_trials(warehouse, [0.5], seed=7)
+    (entry,) = archive(warehouse, admit_first)
+    leave_trials(warehouse, [0.5, 0.4], seed=7)
+    members = publish(warehouse).members
+    assert {member.sha256 for member in members} == {entry.metadata["model_sha256"]}
+    assert gated(publish(warehouse)) == {0: True, 1: False}
+
+
+def test_an_entry_that_does_not_verify_proves_nothing(warehouse):
+    leave_trials(warehouse, [0.5])
+    (entry,) = archive(warehouse, admit_first)
+    (entry.path / "returns.parquet").write_bytes(b"")
+    assert gated(publish(warehouse)) == {0: False}
 
 
 def test_members_of_two_markets_are_refused(warehouse):
