@@ -34,6 +34,7 @@ BLOCKING = {
     "database_agrees_with_studies",
     "ledger_is_whole",
     "archive_is_whole",
+    "gates_are_on_record",
     "members_are_verified",
 }
 

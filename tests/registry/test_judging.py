@@ -19,6 +19,7 @@ from cappuccino_assets.evaluation.sharpe_statistics import (
 from cappuccino_assets.registry.entries import verify_entry
 from cappuccino_assets.registry.evidence import CampaignEvidence, TrialEvidence, campaign_evidence
 from cappuccino_assets.registry.gate import GateDecision
+from cappuccino_assets.registry.on_record import require_on_record
 from cappuccino_assets.storage.files import read_object, sha256_of_file, write_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.ledger_rows import LedgerKind, LedgerRow
@@ -135,6 +136,17 @@ def test_an_entry_that_only_says_that_it_passed_is_refused(
     )
     with pytest.raises(IntegrityError, match="gate"):
         verify_entry(copy)
+
+
+def test_a_decision_that_is_not_on_record_is_found(campaign, entry, tmp_path: Path) -> None:
+    path = campaign.warehouse.layout.archive / entry["vin"]
+    assert require_on_record([verify_entry(path)], campaign.warehouse) == 1
+
+    point = entry["gate"]["reasons"][0] | {"value": 0.5}
+    gate = entry["gate"] | {"reasons": [point, *entry["gate"]["reasons"][1:]]}
+    other = verify_entry(forge(path, tmp_path, {"gate": gate}))  # consistent in itself
+    with pytest.raises(IntegrityError, match="another gate decision"):
+        require_on_record([other], campaign.warehouse)
 
 
 def test_a_failed_trial_counts(tmp_path: Path, campaign) -> None:
