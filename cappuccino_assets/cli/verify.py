@@ -29,12 +29,9 @@ def verify(
     Grade, evidence and each reason of the gate are computed again from trials and ledger. All of
     it must agree bit for bit. The exit code is 1 if one number differs.
     """
-    import torch
-
     from cappuccino_assets.registry.verifier import verify as verify_entry
     from cappuccino_assets.storage.warehouse import Warehouse
 
-    torch.set_num_threads(1)  # as in training: sums of another order have other last bits
     warehouse = Warehouse(WarehouseLayout(root=current_settings().warehouse))
     found = verify_entry(warehouse, code, retrain=retrain)
     if as_json:

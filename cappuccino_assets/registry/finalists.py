@@ -27,6 +27,7 @@ from cappuccino_assets.registry.entries import verify_entry, vin_of
 from cappuccino_assets.registry.grading import DEFAULT_THRESHOLDS, GradeThresholds, grade
 from cappuccino_assets.registry.models import Model, read_model
 from cappuccino_assets.storage.trial_files import read_trial
+from cappuccino_assets.training.devices import one_thread
 from cappuccino_assets.types import Json
 
 
@@ -139,11 +140,12 @@ def finalist_holdout(finalist: Finalist, arrays: FeatureArrays, holdout_from: da
     return cut_holdout(arrays, holdout_from, lookback=model.config.lookback)
 
 
+@one_thread()
 def final_test(model: Model, holdout: Holdout) -> FinalTest:
     """Let a model trade a hold-out, greedily, beside its rivals and at other costs.
 
-    It is a function of the weights, the configuration and the bars, and runs on the CPU. The random
-    rival's seed is drawn from the digest of the weights.
+    It is a function of the weights, the configuration and the bars, and runs on one thread of the
+    CPU. The random rival's seed is drawn from the digest of the weights.
 
     Raises:
         TrialFailedError: If no bar could be traded through.

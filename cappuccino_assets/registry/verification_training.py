@@ -21,7 +21,7 @@ from cappuccino_assets.registry.verification import Case, Found, NotDoneError
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.ledger_rows import LedgerRow
 from cappuccino_assets.training.compute import Compute
-from cappuccino_assets.training.devices import describe_device
+from cappuccino_assets.training.devices import describe_device, one_thread
 from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan
@@ -45,6 +45,7 @@ _RESULT: Final = (
 )
 
 
+@one_thread()
 def trained(case: Case, metadata: Json, plan: StudyPlan, features: FeatureArrays) -> Found:
     """Train the trial again; what a killed worker or a look in between did makes no difference."""
     compute = _same_machine(metadata)
@@ -62,6 +63,7 @@ def trained(case: Case, metadata: Json, plan: StudyPlan, features: FeatureArrays
     return Found(text=f"{n_policies} policies of {record['n_steps']:,} steps, bit for bit")
 
 
+@one_thread()
 def other_seeds(
     case: Case,
     metadata: Json,

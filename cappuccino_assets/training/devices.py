@@ -1,6 +1,8 @@
 """The device of a training: chosen once, and written down with what it computed."""
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -46,3 +48,14 @@ def describe_device(device: torch.device, precision: Precision) -> Json:
         "n_threads": torch.get_num_threads(),
         "precision": precision,
     }
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: several share the sums of a wide network, and its last bits differ."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import torch
 
 from cappuccino_assets.errors import (
     CappuccinoError,
@@ -24,6 +25,8 @@ from cappuccino_assets.registry import verification_market as market
 from cappuccino_assets.registry import verification_record as record
 from cappuccino_assets.registry import verification_training as training
 from cappuccino_assets.registry.entries import CHECKSUMS, METADATA
+from cappuccino_assets.registry.finalists import Finalist, final_test, finalist_holdout
+from cappuccino_assets.registry.models import Model
 from cappuccino_assets.registry.verification import Case, Check, NotDoneError, Verdict
 from cappuccino_assets.registry.verifier import verify
 from cappuccino_assets.storage.files import read_json, sha256_of_file, write_json
@@ -222,6 +225,7 @@ def findings(campaign: ArchivedCampaign) -> dict[str, Any]:
     rows = judged.retrained(case, metadata, plan).value
     return {
         "case": case,
+        "finalist": Finalist(vin=case.vin, trial=metadata, model=model),
         "metadata": metadata,
         "lines": lines,
         "plan": plan,
@@ -295,6 +299,21 @@ def test_where_the_machine_is_another_training_again_proves_nothing(
         training.trained(case, there, plan, features)
 
 
+def test_the_hold_out_is_traded_alike_on_any_number_of_threads(findings: dict[str, Any]) -> None:
+    cut = finalist_holdout(
+        findings["finalist"], findings["features"], findings["plan"].holdout_from
+    )
+    wide = _widened(findings["finalist"].model, 1_024)  # of which threads share the sums
+    results = []
+    for n_threads in (1, 2):
+        torch.set_num_threads(n_threads)
+        results.append(final_test(wide, cut).outcome.returns_frame())
+        assert torch.get_num_threads() == n_threads
+    torch.set_num_threads(1)
+    assert results[0]["agent"].any()
+    assert results[0].equals(results[1])
+
+
 def test_bars_that_came_later_change_nothing(copy: Case) -> None:
     store = BarStore(folder=copy.layout.bars)
     bars = store.read(Interval.H4, SYMBOLS)
@@ -311,6 +330,18 @@ def test_what_is_no_entry_is_refused(campaign: ArchivedCampaign) -> None:
         verify(campaign.warehouse, "../trials")
     with pytest.raises(WarehouseError, match="has no entry"):
         verify(campaign.warehouse, "PPO-A-N128B1K-L2.5E5G98.5-LB5TD20-20260214-3f9a1c")
+
+
+def _widened(model: Model, n_units: int) -> Model:
+    """A model of random weights, whose hidden layers are this wide."""
+    random = torch.Generator().manual_seed(0)
+    narrow = model.config.agent.net_dimension
+    sizes = {
+        name: [n_units if size == narrow else size for size in tensor.shape]
+        for name, tensor in model.tensors.items()
+    }
+    tensors = {name: 0.1 * torch.randn(*size, generator=random) for name, size in sizes.items()}
+    return replace(model, tensors=tensors)
 
 
 def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
