@@ -11,7 +11,8 @@ from cappuccino_assets.types import Json
 
 _ROW: Final = 24
 _NAMES: Final = 190
-_MIDDLE: Final = 640
+_MIDDLE: Final = 620
+_GAP: Final = 64
 _HIGH: Final = 0.30
 
 
@@ -79,9 +80,9 @@ def _effect(chart: Chart, row: Json, y: float) -> None:
 def _importances(parameters: Sequence[Json], y: Axis, *, height: float) -> Chart:
     chance = max(row["importance_by_chance"] for row in parameters)
     highest = max(chance, *(row["importance"] for row in parameters))
-    x = Axis(low=0.0, high=1.05 * highest, begins=_MIDDLE + 40, ends=RIGHT)
+    x = Axis(low=0.0, high=1.05 * highest, begins=_MIDDLE + _GAP, ends=RIGHT)
     chart = Chart(x=x, y=y, height=height)
-    chart.label(_MIDDLE + 40, 16, "importance (PED-ANOVA); dashed: chance", class_="name")
+    chart.label(_MIDDLE + _GAP, 16, "importance; dashed: chance", class_="name")
     chart.x_ticks("{:.0%}", n=4)
     for place, row in enumerate(parameters):
         top = len(parameters) - place - 0.5

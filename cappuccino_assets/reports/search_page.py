@@ -202,8 +202,8 @@ def _study(study: Json) -> Element:
         parameters_figure(study["parameters"]),
         caption=(
             f"{study['text']} Lines are 95 % intervals; outside of the shaded range an effect is "
-            "called high. Bars to the right of the dashed line are more important than the most "
-            "important parameter in 95 % of shuffled studies."
+            "called high. Importance is PED-ANOVA's; beyond the dashed line it is more than that "
+            "of the most important parameter in 95 % of shuffled studies."
         ),
     )
 

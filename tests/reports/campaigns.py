@@ -36,7 +36,7 @@ def begin(warehouse: Warehouse, *, source: str = "simulated <null>") -> None:
             "source": source,
             "started_at": datetime(2026, 2, 14, tzinfo=UTC).isoformat(),
             "symbols": ["AAVE/USD", "AVAX/USD", "BTC/USD"],
-            "dataset_digests": {"4h": "0" * 64},
+            "dataset_digests": {"1h": "1" * 64, "4h": "0" * 64},
             "history_from": "1969-11-20T00:00:00+00:00",
             "holdout_from": "1970-07-20T00:00:00+00:00",
         }
