@@ -52,23 +52,11 @@ def luck_figure(
         chosen: Of the trials that were looked at closely, by name.
     """
     luck = sqrt(evidence.luck_variance)
+    marks = (evidence.expected_best, evidence.smallest_certifiable)
     low = min(float(np.quantile(sharpes, _EDGE_QUANTILE)), -3 * luck)
-    high = max(float(sharpes.max()), evidence.expected_best, 3 * luck)
-    high = max(high, evidence.smallest_certifiable)
+    high = max(float(sharpes.max()), *marks, 3 * luck)
     x = padded_axis(low, high, begins=LEFT, ends=RIGHT)
-    width = round_step((x.high - x.low) / _N_BINS)
-    counts, edges = np.histogram(np.maximum(sharpes, low), bins=_bins(x.low, x.high, width))
-    top = max(int(counts.max()), 1)
-    peak = len(sharpes) * width / (luck * sqrt(2 * pi))
-    chart = Chart(x=x, y=Axis(low=0, high=1.35 * max(top, peak), begins=270, ends=8), height=314)
-    chart.y_ticks("{:g}", n=4)
-    chart.x_ticks("{:+g}")
-    for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
-        place, n = (float(left), float(right)), f"{count} trials"
-        chart.box(place, (0.0, float(count)), class_="bar", title=n)
-    density = np.linspace(-3.5 * luck, 3.5 * luck, 120)
-    curve = np.array([peak * exp(-0.5 * (each / luck) ** 2) for each in density])
-    chart.line(density, curve, class_="null")
+    chart = _beside_luck(np.maximum(sharpes, low), x, luck)
     named = [
         (f"best of {evidence.n_trials} without skill", evidence.expected_best, "null"),
         ("smallest that can be certified", evidence.smallest_certifiable, "limit"),
@@ -78,10 +66,26 @@ def luck_figure(
         chart.upright(value, class_=class_)
     for row, (name, value, class_) in enumerate(named):
         _name(chart, value, name, class_, row=row)
-    chart.label(
-        RIGHT, 308, "Sharpe ratio of the returns above buy and hold, per year", anchor="end"
-    )
     return chart.drawn(title="Excess Sharpe ratios of all complete trials, and what luck gives")
+
+
+def _beside_luck(sharpes: FloatArray, x: Axis, luck: float) -> Chart:
+    """Count Sharpe ratios in bars, and draw as many of trials that differ by luck alone."""
+    width = round_step((x.high - x.low) / _N_BINS)
+    counts, edges = np.histogram(sharpes, bins=_bins(x.low, x.high, width))
+    peak = len(sharpes) * width / (luck * sqrt(2 * pi))
+    top = 1.35 * max(float(counts.max()), peak)
+    chart = Chart(x=x, y=Axis(low=0, high=top, begins=270, ends=8), height=314)
+    chart.y_ticks("{:g}", n=4)
+    chart.x_ticks("{:+g}")
+    for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
+        place, n = (float(left), float(right)), f"{count} trials"
+        chart.box(place, (0.0, float(count)), class_="bar", title=n)
+    density = np.linspace(-3.5 * luck, 3.5 * luck, 120)
+    curve = np.array([peak * exp(-0.5 * (each / luck) ** 2) for each in density])
+    chart.line(density, curve, class_="null")
+    chart.label(RIGHT, 308, _LUCK_AXIS, anchor="end")
+    return chart
 
 
 def logits_figure(overfitting: Overfitting) -> Element:
