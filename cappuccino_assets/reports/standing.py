@@ -139,4 +139,5 @@ def _files(layout: WarehouseLayout) -> Json:
         "archive": str(layout.archive),
         "manifest": str(layout.manifest),
         "pictures": str(layout.reports),
+        "report": str(layout.training_report),
     }
