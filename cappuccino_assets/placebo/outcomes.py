@@ -68,7 +68,7 @@ class FinalistOutcome:
             gated=judgement["gated"],
             reasons=tuple(GateReason(**reason) for reason in judgement["gate"]["reasons"]),
             sharpe_excess=trial and trial["sharpe_excess"],
-            deflated=trial and by_variance(trial["deflated"], trial["deflated_by_luck"]),
+            deflated=trial and by_variance(trial["deflated_by_spread"], trial["deflated"]),
         )
 
     def passes(self, reason: str, variance: Variance) -> bool:

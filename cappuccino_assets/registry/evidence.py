@@ -78,8 +78,7 @@ class CampaignEvidence:
         sharpe_variance: Variance of the Sharpe ratios of the returns above buy and hold, over the
             complete trials in the ledger.
         luck_variance: Variance of the Sharpe ratios that trials without any skill would have.
-        expected_best: Sharpe ratio that the best of so many is expected to have without skill, at
-            the ledger's variance.
+        expected_best: Sharpe ratio that the best of so many is expected to have without skill.
         smallest_certifiable: Sharpe ratio above buy and hold at which the deflated one would be
             certain enough if trials differed by luck alone; the least that this history can show.
         overfitting: None where fewer than two trials of phase 2 can be compared.
@@ -120,8 +119,9 @@ class TrialEvidence:
         kurtosis: Of these returns; 3 for normal ones.
         n_bars: How many there are.
         probabilistic: Probability that the true Sharpe ratio is above 0, if nothing else was tried.
-        deflated: Probability that it is above what the best of all trials has by luck.
-        deflated_by_luck: The same where trials differ by luck alone.
+        deflated: Probability that it is above what the best of all trials has by luck. It is what
+            the gate asks for.
+        deflated_by_spread: The same if all of the spread between trials in the ledger were luck.
         minimum_bars: Bars after which this Sharpe ratio alone would be certain enough; None where
             it is not positive.
         intervals: Bootstrap intervals by name; None where too few bars differ from the others.
@@ -133,7 +133,7 @@ class TrialEvidence:
     n_bars: int
     probabilistic: float
     deflated: float
-    deflated_by_luck: float
+    deflated_by_spread: float
     minimum_bars: int | None
     intervals: dict[str, ConfidenceInterval] | None
 
@@ -179,7 +179,7 @@ def campaign_evidence(warehouse: Warehouse, campaign: str) -> CampaignEvidence:
         bars_per_year=bars_per_year,
         sharpe_variance=variance,
         luck_variance=luck,
-        expected_best=expected_max_sharpe_ratio(n_trials=n_trials, variance=variance),
+        expected_best=expected_max_sharpe_ratio(n_trials=n_trials, variance=luck),
         smallest_certifiable=smallest_certifiable_sharpe_ratio(
             n_bars=n_bars, bars_per_year=bars_per_year, n_trials=n_trials, variance=luck
         ),
@@ -218,7 +218,7 @@ def trial_evidence(returns: pl.DataFrame, campaign: CampaignEvidence) -> TrialEv
     estimate = SharpeEstimate.from_returns(bot - hodl, bars_per_year=campaign.bars_per_year)
     by_variance = [
         deflated_sharpe_ratio(estimate, n_trials=campaign.n_trials, variance=variance)
-        for variance in (campaign.sharpe_variance, campaign.luck_variance)
+        for variance in (campaign.luck_variance, campaign.sharpe_variance)
     ]
     return TrialEvidence(
         sharpe_excess=estimate.sharpe_ratio,
@@ -227,7 +227,7 @@ def trial_evidence(returns: pl.DataFrame, campaign: CampaignEvidence) -> TrialEv
         n_bars=estimate.n_bars,
         probabilistic=probabilistic_sharpe_ratio(estimate),
         deflated=by_variance[0],
-        deflated_by_luck=by_variance[1],
+        deflated_by_spread=by_variance[1],
         minimum_bars=_minimum_bars(estimate),
         intervals=bootstrap_intervals(bot, hodl, bars_per_year=campaign.bars_per_year),
     )

@@ -46,7 +46,7 @@ def evidence_part(evidence: TrialEvidence | None) -> Element:
         ("Sharpe ratio of the returns above HODL", f"{evidence.sharpe_excess:+.2f} a year"),
         ("probability that it is above 0, were it the only trial", _share(evidence.probabilistic)),
         ("the same, as the best of all trials (deflated)", _share(evidence.deflated)),
-        ("the same, if trials differed by luck alone", _share(evidence.deflated_by_luck)),
+        ("the same, if the trials' whole spread were luck", _share(evidence.deflated_by_spread)),
         ("bars that were tested", f"{evidence.n_bars:,}"),
         ("bars after which it alone would be certain enough", _bars(evidence.minimum_bars)),
         ("skew and kurtosis of these returns", f"{evidence.skew:+.2f} and {evidence.kurtosis:.1f}"),

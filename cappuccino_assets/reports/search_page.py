@@ -145,9 +145,9 @@ def _luck(record: CampaignRecord) -> Iterator[Element]:
         caption=(
             f"Bars: the Sharpe ratios of all {len(sharpes)} complete trials, of their test returns "
             "above buy and hold. Dashed curve: the same number of trials without any skill. The "
-            f"best of {evidence.n_trials} such trials is expected at {evidence.expected_best:+.2f} "
-            "where they vary as these do; who is below that has shown nothing. Trials that pay "
-            "fees for nothing lie to the left of the curve; the lowest 5 % are counted at the edge."
+            f"best of {evidence.n_trials} of these is expected at {evidence.expected_best:+.2f}; "
+            "who is below that has shown nothing. Trials that pay fees for nothing lie to the left "
+            "of the curve; the lowest 5 % are counted at the edge."
         ),
     )
 
@@ -183,7 +183,7 @@ def _certified(record: CampaignRecord, evidence: CampaignEvidence) -> Iterator[t
     yield "spread of Sharpe ratios by luck alone", f"{deviation:.2f} a year"
     yield "spread of the trials' own", f"{evidence.sharpe_variance**0.5:.2f} a year"
     yield (
-        "best of so many without skill, at their own spread",
+        "best of so many without skill",
         f"{evidence.expected_best:+.2f} a year",
     )
     yield (

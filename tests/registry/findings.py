@@ -39,7 +39,7 @@ TRIAL = TrialEvidence(
     n_bars=25_000,
     probabilistic=0.999,
     deflated=0.97,
-    deflated_by_luck=0.98,
+    deflated_by_spread=0.2,
     minimum_bars=900,
     intervals=None,
 )

@@ -18,7 +18,11 @@ assert CAMPAIGN.overfitting is not None
 OVERFITTED = replace(CAMPAIGN, overfitting=replace(CAMPAIGN.overfitting, pbo=0.201))
 UNTOLD = replace(CAMPAIGN, overfitting=None)
 SPOILED: list[tuple[str, dict[str, Any], float | None]] = [
-    ("deflated_sharpe_ratio", {"trial": replace(TRIAL, deflated=0.9499)}, 0.9499),
+    (
+        "deflated_sharpe_ratio",
+        {"trial": replace(TRIAL, deflated=0.9499, deflated_by_spread=0.99)},
+        0.9499,
+    ),
     ("deflated_sharpe_ratio", {"trial": None}, None),
     ("probability_of_overfitting", {"campaign": OVERFITTED}, 0.201),
     ("probability_of_overfitting", {"campaign": UNTOLD}, None),

@@ -82,8 +82,12 @@ def test_the_deflation_counts_and_spreads_over_the_ledger(campaign, entry) -> No
     trial = TrialEvidence.from_json(entry["evidence"]["trial"])
     assert evidence.n_trials == 3
     assert evidence.sharpe_variance == pytest.approx(variance)
-    expected = deflated_sharpe_ratio(estimate, n_trials=3, variance=float(variance))
-    assert trial.deflated == pytest.approx(expected)
+    luck = yearly / (len(excesses[0]) - 1)
+    expected = [
+        deflated_sharpe_ratio(estimate, n_trials=3, variance=float(each))
+        for each in (luck, variance)
+    ]
+    assert [trial.deflated, trial.deflated_by_spread] == pytest.approx(expected)
 
 
 def test_the_hold_out_is_opened_once_and_the_decision_is_recorded(campaign, entry) -> None:
