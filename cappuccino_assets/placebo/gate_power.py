@@ -1,7 +1,8 @@
 """The power of the gate alone: how often it lets a skill pass that a search has found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
@@ -72,22 +73,31 @@ class Drawn:
 
 
 def measure_gate(
-    layout: WarehouseLayout, *, n_draws: int, on_batch: Callable[[Case, int], None]
+    layout: WarehouseLayout,
+    *,
+    n_draws: int,
+    on_batch: Callable[[Case, int], None],
+    cases: Sequence[Case] = CASES,
 ) -> None:
-    """Draw searches of every case that are not drawn yet, and keep what the gate says of them.
+    """Draw searches that are not drawn yet, and keep what the gate says of them.
 
     Args:
         layout: Of the warehouse that keeps them.
         n_draws: Of each case; whole batches are drawn.
+        cases: What is drawn.
         on_batch: Told of every batch: its case, and how many are drawn.
     """
     for begin in range(0, n_draws, _BATCH):
-        for case in CASES:
-            path = layout.placebo / "gate" / case.name / f"{begin:06d}.json"
+        for case in cases:
+            path = _batch_path(layout, case, begin)
             if not path.exists():
                 drawn = [draw_search(case, seed) for seed in range(begin, begin + _BATCH)]
                 write_json(path, {"drawn": [asdict(each) for each in drawn]})
                 on_batch(case, begin + _BATCH)
+
+
+def _batch_path(layout: WarehouseLayout, case: Case, begin: int) -> Path:
+    return layout.placebo / "gate" / case.name / f"{begin:06d}.json"
 
 
 def read_draws(layout: WarehouseLayout, case: Case) -> list[Drawn]:
@@ -135,7 +145,7 @@ def _passed(decision: GateDecision, findings: Findings) -> set[str]:
     passed = {reason.name for reason in decision.reasons if reason.passed} & _points(decision)
     trial, floor = findings.trial, decision.limits.min_deflated_sharpe_ratio
     if trial is not None:
-        values = by_variance(trial.deflated, trial.deflated_by_luck)
+        values = by_variance(trial.deflated_by_spread, trial.deflated)
         passed |= {f"deflated by {each}" for each, value in values.items() if value >= floor}
     return passed
 
@@ -212,8 +222,8 @@ def _trial_evidence(excess: FloatArray, campaign: CampaignEvidence) -> TrialEvid
         kurtosis=estimate.kurtosis,
         n_bars=estimate.n_bars,
         probabilistic=probabilistic_sharpe_ratio(estimate),
-        deflated=deflated[0],
-        deflated_by_luck=deflated[1],
+        deflated=deflated[1],
+        deflated_by_spread=deflated[0],
         minimum_bars=None,
         intervals=None,
     )

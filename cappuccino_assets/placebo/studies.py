@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from cappuccino_assets.errors import (
     CappuccinoError,
@@ -26,6 +27,8 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.tuning.results import complete_trials
 from cappuccino_assets.types import Json
+
+N_MATCHED: Final = 20
 
 
 def run_study(arm: Arm, number: int, root: Path, layout: WarehouseLayout) -> StudyOutcome:
@@ -99,7 +102,9 @@ def random_study(
 
 
 def matched_turnovers(layout: WarehouseLayout, number: int) -> tuple[float, ...]:
-    """Read the turnovers of the trials of the study of the same number in the arm `null`.
+    """Read the turnovers of the trials that a study of random agents matches.
+
+    They are those of the first `N_MATCHED` studies of the arm `null`, by turns.
 
     Returns:
         Per day, in multiples of equity; none where that study failed.
@@ -107,10 +112,11 @@ def matched_turnovers(layout: WarehouseLayout, number: int) -> tuple[float, ...]
     Raises:
         ConfigurationError: If that study is not done.
     """
-    path = outcome_path(layout, Arm.NULL, number)
+    path = outcome_path(layout, Arm.NULL, number % N_MATCHED)
     if not path.exists():
         raise ConfigurationError(
-            f"Study {number} of the arm random matches that of the arm null, which is not there."
+            f"Random agents match those of the first {N_MATCHED} studies of the arm null, but "
+            f"study {number % N_MATCHED} is not done: run that arm first."
         )
     return StudyOutcome.from_json(read_object(path)).turnovers
 

@@ -117,9 +117,7 @@ PLACEBO: Final = Profile(
     n_phase1_trials=2,
     n_phase2_trials=6,
 )
-_PROFILES: Final = {
-    profile.name: profile for profile in (MINI, MEDIUM, MEDIUM_5M, FULL, PLACEBO)
-}
+_PROFILES: Final = {profile.name: profile for profile in (MINI, MEDIUM, MEDIUM_5M, FULL, PLACEBO)}
 
 
 def profile_named(name: str) -> Profile:
