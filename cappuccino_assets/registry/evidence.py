@@ -55,7 +55,7 @@ class Overfitting:
         n_compared: Trials whose returns were compared: those that traded in every split, and in
             every half of the history.
         n_bars: Bars on which all of them were tested.
-        logits: Of every selection, ascending.
+        logits: Of the selections: each that occurs and how often it does, ascending.
     """
 
     pbo: float
@@ -63,7 +63,7 @@ class Overfitting:
     null_high: float
     n_compared: int
     n_bars: int
-    logits: tuple[float, ...]
+    logits: tuple[tuple[float, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class CampaignEvidence:
         """Read what `to_json` wrote."""
         found = value["overfitting"]
         if found is not None:
-            found = Overfitting(**found | {"logits": tuple(found["logits"])})
+            found = Overfitting(**found | {"logits": tuple(map(tuple, found["logits"]))})
         return cls(**value | {"overfitting": found})
 
 
@@ -273,13 +273,14 @@ def _overfitting(files: Sequence[Path], bars_per_year: float) -> Overfitting | N
         n_blocks=N_BLOCKS,
     )
     low, high = np.quantile(null, [0.05, 0.95])
+    counted = np.unique(found.logits, return_counts=True)
     return Overfitting(
         pbo=found.pbo,
         null_low=float(low),
         null_high=float(high),
         n_compared=n_trials,
         n_bars=n_bars,
-        logits=tuple(np.sort(found.logits).tolist()),
+        logits=tuple(zip(*(each.tolist() for each in counted), strict=True)),
     )
 
 

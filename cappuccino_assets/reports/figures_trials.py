@@ -90,7 +90,8 @@ def _beside_luck(sharpes: FloatArray, x: Axis, luck: float) -> Chart:
 
 def logits_figure(overfitting: Overfitting) -> Element:
     """Draw where the best of one half of the history stood in the other half."""
-    logits = np.array(overfitting.logits)
+    values, times = zip(*overfitting.logits, strict=True)
+    logits = np.repeat(values, times)
     edge = max(1.0, float(np.abs(logits).max()))
     x = Axis(low=-1.05 * edge, high=1.05 * edge, begins=LEFT, ends=RIGHT)
     edges = np.linspace(-edge, edge, _N_BINS + 1)

@@ -29,7 +29,12 @@ CAMPAIGN = CampaignEvidence(
     expected_best=1.5,
     smallest_certifiable=2.4,
     overfitting=Overfitting(
-        pbo=0.1, null_low=0.2, null_high=0.8, n_compared=60, n_bars=25_000, logits=(-0.5, 0.5, 1.0)
+        pbo=0.1,
+        null_low=0.2,
+        null_high=0.8,
+        n_compared=60,
+        n_bars=25_000,
+        logits=((-0.5, 1), (1.0, 2)),
     ),
 )
 TRIAL = TrialEvidence(

@@ -347,7 +347,7 @@ def _widened(model: Model, n_units: int) -> Model:
 def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if isinstance(value, dict | list):
         names = list(value) if isinstance(value, dict) else list(range(len(value)))
-        is_long = isinstance(value, list) and len(value) > 10  # thousands of logits
+        is_long = isinstance(value, list) and len(value) > 10  # dozens of logits
         for name in (names[0], names[-1]) if is_long else names:
             yield from _leaves(value[name], (*path, name))
     else:

@@ -27,7 +27,7 @@ OVERFITTING = Overfitting(
     null_high=0.8,
     n_compared=9,
     n_bars=160,
-    logits=(-1.5, -0.5, 0.0, 0.2, 0.7, 0.7, 1.0, 2.0),
+    logits=((-1.5, 1), (-0.5, 1), (0.0, 1), (0.2, 1), (0.7, 2), (1.0, 1), (2.0, 1)),
 )
 EVIDENCE = CampaignEvidence(
     campaign="c",
