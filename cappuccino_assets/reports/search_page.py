@@ -167,7 +167,8 @@ def _overfitting(record: CampaignRecord) -> Element:
         caption=(
             f"In each of {sum(times for _, times in found.logits):,} ways to halve "
             f"{found.n_bars:,} bars, the best of {found.n_compared} trials in one "
-            "half is ranked in the other. Above: the share that ends at the median or below, as a dot; the range holds the middle 90 % of studies "
+            "half is ranked in the other. Above: the share that ends at the median or below, as "
+            "a dot; the range holds the middle 90 % of studies "
             f"without any skill ({found.null_low:.0%} to {found.null_high:.0%}). Below: all ranks, "
             "as log odds. It only asks whether the order of the trials lasts: where some lose less "
             "than others in every year, it is low, and nobody has earned anything."
