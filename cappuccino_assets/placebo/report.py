@@ -3,7 +3,7 @@
 Everything is told by each variance at which Sharpe ratios can be deflated.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Final
@@ -115,25 +115,34 @@ class PowerRow:
 
 
 def placebo_report(layout: WarehouseLayout) -> Json:
-    """Read everything that is done, count it, and write it as JSON.
+    """Read everything that is done, count it, and write it as JSON."""
+    report = report_of(
+        {arm: read_outcomes(layout, arm) for arm in Arm},
+        {case: read_draws(layout, case) for case in CASES},
+    )
+    write_json(layout.placebo_report, report)
+    return report
+
+
+def report_of(
+    studies: Mapping[Arm, Sequence[StudyOutcome]], draws: Mapping[Case, Sequence[Drawn]]
+) -> Json:
+    """Count studies and draws.
 
     Returns:
         `arms` and `power`, lists of rows, and `goal`: what is asked of the rate of false promotions
         and whether it is shown.
     """
-    studies = {arm: read_outcomes(layout, arm) for arm in Arm}
     false = [study for arm in FALSE_ARMS for study in studies[arm]]
     rows = [arm_row(arm.value, studies[arm]) for arm in FALSE_ARMS]
     together = arm_row(_TOGETHER, false)
     planted = [arm_row(arm.value, studies[arm]) for arm in PLANTED_ARMS]
-    power = [power_row(case, read_draws(layout, case)) for case in CASES]
-    report = {
+    power = [power_row(case, each) for case, each in draws.items()]
+    return {
         "arms": [asdict(row) for row in [*rows, together, *planted] if row.n_studies],
         "power": [asdict(row) for row in power if row.n_draws],
         "goal": _goal(together.promoting),
     }
-    write_json(layout.placebo_report, report)
-    return report
 
 
 def arm_row(name: str, studies: Sequence[StudyOutcome]) -> ArmRow:

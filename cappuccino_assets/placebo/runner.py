@@ -17,7 +17,7 @@ from typing import Final
 from cappuccino_assets.errors import WorkerError
 from cappuccino_assets.placebo.arms import Arm
 from cappuccino_assets.placebo.outcomes import StudyOutcome, outcome_path
-from cappuccino_assets.placebo.studies import run_study
+from cappuccino_assets.placebo.studies import matched_turnovers, run_study
 from cappuccino_assets.storage.files import write_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import exclusive
@@ -62,6 +62,8 @@ def run_studies(
     n_missing = sum(len(numbers) for _, numbers in rounds)
     if not n_missing:
         return
+    if Arm.NULL not in arms:
+        _require_matches(rounds, layout)
     with (
         exclusive(layout.placebo / ".lock", timeout_s=1),
         _private(layout) as folder,
@@ -71,6 +73,13 @@ def run_studies(
             study = partial(_kept_study, arm, layout=layout, folder=folder)
             for future in as_completed([pool.submit(study, number) for number in numbers]):
                 on_study(future.result())
+
+
+def _require_matches(rounds: Sequence[tuple[Arm, list[int]]], layout: WarehouseLayout) -> None:
+    """Refuse random agents that lack what they match, before anything is run."""
+    for arm, numbers in rounds:
+        for number in numbers if arm is Arm.RANDOM else ():
+            matched_turnovers(layout, number)
 
 
 def _stretches(n_studies: int) -> list[range]:

@@ -94,7 +94,7 @@ def test_a_missing_parameter_is_refused() -> None:
         trial_config({name: value for name, value in PPO.items() if name != "gamma"}, plan_of())
 
 
-@pytest.mark.parametrize("profile", ["mini", "medium", "full"])
+@pytest.mark.parametrize("profile", ["mini", "medium", "full", "placebo"])
 @pytest.mark.parametrize(("phase", "algorithm"), [(1, "ppo"), (2, "ppo"), (2, "ddqn")])
 def test_incident_12_a_configuration_reads_back_over_the_whole_space(
     profile: str, phase: int, algorithm: str

@@ -38,7 +38,7 @@ DDQN_ONLY = words(
     "epsilon_end epsilon_decay_fraction buffer_size target_update train_frequency n_step"
 )
 SPACES = [(1, "ppo"), (2, "ppo"), (2, "ddqn")]
-CASES = [(profile, *space) for profile in ("mini", "medium", "full") for space in SPACES]
+CASES = [(profile, *space) for profile in ("mini", "medium", "full", "placebo") for space in SPACES]
 
 
 def space_of(profile: str, phase: int, algorithm: str) -> SearchSpace:
@@ -55,7 +55,7 @@ def random_values(space: SearchSpace, n: int) -> list[tuple[dict, dict]]:
     return drawn
 
 
-@pytest.mark.parametrize("profile", ["mini", "medium", "full"])
+@pytest.mark.parametrize("profile", ["mini", "medium", "full", "placebo"])
 def test_the_spaces_have_the_parameters_of_the_domain(profile: str) -> None:
     phase1, ppo, ddqn = (space_of(profile, *space).names for space in SPACES)
 
@@ -121,7 +121,7 @@ def test_the_full_ranges() -> None:
     assert ddqn["target_update"] == Integers(100, 5_000, log=True)
 
 
-@pytest.mark.parametrize("profile", ["mini", "medium", "full"])
+@pytest.mark.parametrize("profile", ["mini", "medium", "full", "placebo"])
 def test_the_ranges_hold_what_learns_best_on_planted_markets(profile: str) -> None:
     for phase, algorithm in SPACES:
         space = {p.name: p.distribution for p in space_of(profile, phase, algorithm).parameters}
@@ -146,7 +146,7 @@ def test_what_mini_narrows() -> None:
     assert ddqn["buffer_size"] == Choice((1_000, 2_000, 4_000))
 
 
-@pytest.mark.parametrize("profile", ["mini", "medium", "full"])
+@pytest.mark.parametrize("profile", ["mini", "medium", "full", "placebo"])
 def test_most_of_ddqns_trades_hold(profile: str) -> None:
     constants = {
         space: [
@@ -191,7 +191,7 @@ def test_a_parameter_says_what_consumes_it() -> None:
     assert lookback in space_of("full", 2, "ppo").parameters
 
 
-@pytest.mark.parametrize("profile", ["mini", "medium", "full"])
+@pytest.mark.parametrize("profile", ["mini", "medium", "full", "placebo"])
 def test_no_batch_is_capped_and_no_buffer_stays_empty(profile: str) -> None:
     """What one parameter allows, another must not make ineffective."""
     ppo = {p.name: p.distribution for p in space_of(profile, 2, "ppo").parameters}
