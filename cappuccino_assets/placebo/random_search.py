@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from cappuccino_assets.features.arrays import build_feature_arrays
@@ -130,7 +131,9 @@ def _open(traders: RandomTraders, finalist: RandomFinalist, warehouse: Warehouse
 def _retrain(traders: RandomTraders, number: int, seed: int) -> LedgerRow:
     (splits,) = traders.judged([number], f"seed_{seed}")
     outcome = summary(splits, n_splits=len(splits))
-    scores = {name: outcome[name] for name in ("score", "sharpe_bot", "sharpe_hodl")}
+    found = {name: outcome[name] for name in ("score", "sharpe_bot", "sharpe_hodl")}
+    found["exposure"] = fmean(split.exposure for split in splits)
+    found["no_trades"] = any(split.no_trades for split in splits)
     plan = traders.plan
     return LedgerRow(
         kind=LedgerKind.RETRAIN,
@@ -138,7 +141,7 @@ def _retrain(traders: RandomTraders, number: int, seed: int) -> LedgerRow:
         study_name=plan.study_name,
         number=number,
         key=f"seed_{seed}",
-        outcome={"seed": plan.seed_of(number, f"seed_{seed}"), "state": "COMPLETE", **scores},
+        outcome={"seed": plan.seed_of(number, f"seed_{seed}"), "state": "COMPLETE", **found},
     )
 
 

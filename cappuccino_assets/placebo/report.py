@@ -84,7 +84,7 @@ class ArmRow:
     arm: str
     n_studies: int
     n_failed: int
-    failures: tuple[str, ...]
+    failures: list[str]
     n_judged: int
     promoting: Rate | None
     by_variance: dict[str, Rate | None]
@@ -155,7 +155,7 @@ def arm_row(name: str, studies: Sequence[StudyOutcome]) -> ArmRow:
         arm=name,
         n_studies=len(studies),
         n_failed=len(studies) - len(ended),
-        failures=tuple(sorted(failures)),
+        failures=sorted(failures),
         n_judged=sum(bool(study.finalists) for study in ended),
         promoting=Rate.of(study.promotes() for study in ended),
         by_variance={

@@ -17,7 +17,7 @@ def layout(tmp_path):
 
 def test_what_is_kept_is_counted_and_nothing_is_run(cappuccino, layout):
     keep(layout, study(0, finalist()))
-    keep(layout, study(0, finalist(ledger=0.1), arm=Arm.RANDOM))
+    keep(layout, study(0, finalist(luck=0.1), arm=Arm.RANDOM))
     code, out, _ = cappuccino("placebo", "--studies", 1, "--json")
     answer = json.loads(out)
     assert code == 0

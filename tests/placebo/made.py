@@ -13,11 +13,11 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 
 
 def finalist(*, ledger: float = 0.99, luck: float = 0.99, others: bool = True) -> FinalistOutcome:
-    """One whose deflated Sharpe ratio is `ledger` at the gate, and whose other points are alike."""
+    """One whose deflated Sharpe ratio is `luck` at the gate, and whose other points are alike."""
     reasons = tuple(
         GateReason(name=name, passed=passed, value=value, limit=limit, text="")
         for name, passed, value, limit in (
-            ("deflated_sharpe_ratio", ledger >= 0.95, ledger, 0.95),
+            ("deflated_sharpe_ratio", luck >= 0.95, luck, 0.95),
             ("probability_of_overfitting", others, 0.1, 0.2),
             ("verified", others, 0.0, 0.0),
         )

@@ -29,7 +29,7 @@ def test_an_outcome_reads_back(tmp_path) -> None:
 def test_each_variance_has_its_own_say(ledger, luck, promoted) -> None:
     outcome = study(0, finalist(ledger=ledger, luck=luck))
     assert {each for each in Variance if outcome.promotes(each)} == promoted
-    assert outcome.promotes() == (Variance.LEDGER in promoted)
+    assert outcome.promotes() == (Variance.LUCK in promoted)
 
 
 def test_no_variance_helps_who_fails_elsewhere() -> None:
@@ -43,5 +43,5 @@ def test_one_of_several_finalists_suffices() -> None:
 
 
 def test_returns_without_a_deflated_sharpe_ratio_pass_by_no_variance() -> None:
-    held = replace(finalist(ledger=0.0), deflated=None)
+    held = replace(finalist(luck=0.0), deflated=None)
     assert not any(study(0, held).promotes(each) for each in Variance)

@@ -11,7 +11,7 @@ from cappuccino_assets.storage.files import read_json, write_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from tests.placebo.made import finalist, keep, study
 
-REFUSED = finalist(ledger=0.5, luck=0.96)
+REFUSED = finalist(ledger=0.96, luck=0.5)
 DRAWN = Drawn(
     n_finalists=1,
     passed=("turnover",),
@@ -69,11 +69,11 @@ def test_every_variance_and_every_point_is_counted_alone() -> None:
     row = arm_row("null", [study(0, finalist()), study(1, REFUSED), study(2)])
     assert (row.n_studies, row.n_judged, row.variance_ratio) == (3, 2, 0.5)
     hits = {name: rate and rate.n_hits for name, rate in row.by_variance.items()}
-    assert hits == {"ledger": 1, "luck": 2, "larger": 1}
+    assert hits == {"ledger": 2, "luck": 1, "larger": 1}
     shares = {name: rate and (rate.n_hits, rate.n_cases) for name, rate in row.points.items()}
     assert shares == {
-        "deflated_sharpe_ratio (ledger)": (1, 2),
-        "deflated_sharpe_ratio (luck)": (2, 2),
+        "deflated_sharpe_ratio (ledger)": (2, 2),
+        "deflated_sharpe_ratio (luck)": (1, 2),
         "deflated_sharpe_ratio (larger)": (1, 2),
         "probability_of_overfitting": (2, 2),
         "verified": (2, 2),
@@ -84,7 +84,7 @@ def test_failed_studies_are_shown_and_are_no_evidence() -> None:
     failed = StudyOutcome(arm=Arm.NULL, number=1, failure="TrialFailedError: nothing works")
     row = arm_row("null", [study(0, REFUSED), failed])
     assert (row.n_studies, row.n_failed) == (2, 1)
-    assert row.failures == ("TrialFailedError: nothing works",)
+    assert row.failures == ["TrialFailedError: nothing works"]
     assert row.promoting is not None
     assert row.promoting.n_cases == 1
 

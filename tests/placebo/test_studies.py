@@ -44,7 +44,7 @@ def test_random_agents_are_put_to_the_whole_gate(at_random) -> None:
     assert judged["gate"]["limits"]["min_deflated_sharpe_ratio"] == 0.95
     assert judged["evidence"]["campaign"]["n_trials"] == len(TURNOVERS)
     assert len(judged["retrains"]) == DEFAULT_LIMITS.n_retrains
-    assert judged["costs"]["ledger"]["agrees"]
+    assert judged["costs"]["ledger"]["first_fault"] is None
     assert not judged["gated"]
 
 

@@ -84,8 +84,8 @@ def test_incident_12_values_are_values_and_optuna_keeps_them(case: tuple[str, in
                     assert round(value, 3) == value
                 case Uniform() | LogUniform():
                     assert choices.low <= value <= choices.high
-        assert values["batch_size"] >= 64
-        assert values["net_dimension"] >= 64
+        assert values["batch_size"] >= 32
+        assert values["net_dimension"] >= 8  # an index would be below
 
 
 def test_grid_values_are_round() -> None:
