@@ -49,10 +49,12 @@ def overfitting_report(
 ) -> dg.MaterializeResult[None]:
     """One record: what the search as a whole shows, after all that was tried."""
     from cappuccino_assets.ops.campaigns import current_campaign
-    from cappuccino_assets.registry.evidence import kept_campaign_evidence
+    from cappuccino_assets.registry.evidence import campaign_evidence
+    from cappuccino_assets.storage.files import write_json
 
     database = warehouse.database
-    found = kept_campaign_evidence(database, current_campaign(search, database).name)
+    found = campaign_evidence(database, current_campaign(search, database).name)
+    write_json(warehouse.layout.overfitting_report, found.to_json())
     shown = found.to_json()
     selection = shown.pop("overfitting")
     if selection is not None:

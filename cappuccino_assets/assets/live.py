@@ -31,6 +31,7 @@ def ensemble_manifest(
     from cappuccino_assets.ops.campaigns import current_campaign, finish_campaign
 
     campaign = current_campaign(search, warehouse.database)
+    finish_campaign(warehouse.database, campaign)  # whether or not there is an ensemble in it
     publication = publish_manifest(
         warehouse.layout,
         warehouse.database,
@@ -38,7 +39,6 @@ def ensemble_manifest(
         find_bars=partial(_bars, search, warehouse),
         replace_incomparable=search.settings.replace_incomparable,
     )
-    finish_campaign(warehouse.database, campaign)
     path = dg.MetadataValue.path(str(warehouse.layout.manifest))
     return dg.MaterializeResult(metadata={**_metadata(publication), "path": path})
 

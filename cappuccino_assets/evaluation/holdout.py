@@ -11,6 +11,7 @@ from cappuccino_assets.envs.market import MarketTensors
 from cappuccino_assets.evaluation.actors import Actor, SideBySide
 from cappuccino_assets.evaluation.backtest import BlockResult, GroupBlock, backtest
 from cappuccino_assets.evaluation.baselines import (
+    BITCOIN,
     bitcoin_only,
     cash,
     cycled_hodl,
@@ -121,8 +122,8 @@ def trade_holdout(
     """Let an agent trade a hold-out, and its rivals by the same rules of money.
 
     Each block of the hold-out begins flat, at its first row that can be traded, and runs cycle
-    after cycle to its end. Who holds may spend all cash and has no stop; who trades at random
-    trades about as much as the agent did.
+    after cycle to its end. Who holds may spend all cash and has no stop; bitcoin alone is held
+    where it is traded. Who trades at random trades about as much as the agent did.
 
     Args:
         holdout: The bars.
@@ -137,18 +138,22 @@ def trade_holdout(
     """
     arrays, recorder = holdout.arrays, TradeRecorder()
     holding, n_symbols = holding_rules(rules), len(arrays.symbols)
-    holders = [cycled_hodl(n_symbols), bitcoin_only(arrays.symbols), cash(n_symbols)]
+    holders = {"cycled_hodl": cycled_hodl(n_symbols)}
+    if BITCOIN in arrays.symbols:
+        holders["bitcoin"] = bitcoin_only(arrays.symbols)
+    holders["cash"] = cash(n_symbols)
     traded, *held = backtest(
         arrays,
-        SideBySide([agent, *holders]),
+        SideBySide([agent, *holders.values()]),
         market=market,
-        rules=[rules, holding, holding, holding],
-        blocks=[holdout.group_blocks] * 4,
+        rules=[rules] + [holding] * len(holders),
+        blocks=[holdout.group_blocks] * (1 + len(holders)),
         lookback=holdout.lookback,
         watch=recorder,
     )
     at_random = _traded_at_random(holdout, market, rules, like=traded, seed=seed)
-    results = dict(zip((AGENT, *RIVALS), (traded, *held, at_random[0]), strict=True))
+    names = (AGENT, *holders, "random")
+    results = dict(zip(names, (traded, *held, at_random[0]), strict=True))
     performances = {
         name: performance(each, interval=arrays.interval) for name, each in results.items()
     }

@@ -86,7 +86,7 @@ class Comparison:
         measured = [each is not None for each in (new, old, self.bars)]
         if any(measured) is not all(measured) or any(measured) is (self.hindrance is not None):
             raise ValueError("Two ensembles were compared on some bars, or something hindered it.")
-        if new and old and self.replaces is not (new.excess_sharpe > old.excess_sharpe):
+        if new and old and self.replaces is not is_better(new, old):
             raise ValueError("A candidate replaces the incumbent if it is better, and only then.")
 
     @property
@@ -122,6 +122,11 @@ class Comparison:
         bars = stated["bars"]
         read = {name: Contender.from_json(stated[name]) for name in ("candidate", "incumbent")}
         return cls(**stated | read | {"bars": None if bars is None else ComparedBars(**bars)})
+
+
+def is_better(candidate: Performance, incumbent: Performance) -> bool:
+    """Whether a candidate did strictly better; one that never traded has shown nothing."""
+    return candidate.n_trades > 0 and candidate.excess_sharpe > incumbent.excess_sharpe
 
 
 def keep_comparison(path: Path, comparison: Comparison) -> None:

@@ -25,6 +25,7 @@ from cappuccino_assets.live.comparison import (
     ComparedBars,
     Comparison,
     Contender,
+    is_better,
     keep_comparison,
     read_comparison,
 )
@@ -194,7 +195,7 @@ def _traded(contest: _Contest, replace_incomparable: bool) -> Comparison:
         compared_at=datetime.now(UTC).isoformat(),
         bars=contest.bars,
         hindrance=None,
-        replaces=ours.excess_sharpe > theirs.excess_sharpe,
+        replaces=is_better(ours, theirs),
     )
 
 

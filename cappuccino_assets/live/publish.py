@@ -21,6 +21,7 @@ from cappuccino_assets.registry.entries import verify_entry, vin_of
 from cappuccino_assets.registry.grading import grade
 from cappuccino_assets.registry.in_force import InForce, why_it_waits
 from cappuccino_assets.registry.models import MODEL_FILES, Model, read_model
+from cappuccino_assets.registry.on_record import require_on_record
 from cappuccino_assets.storage.files import copy_file, new_folder
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import exclusive
@@ -135,7 +136,7 @@ def _candidate(layout: WarehouseLayout, warehouse: Warehouse, campaign: str, top
         timeframe=market.timeframe,
         interval=market.interval,
         members=tuple(
-            _member(trial, model, gated=_is_gated(layout, trial, model))
+            _member(trial, model, gated=_is_gated(warehouse, trial, model))
             for trial, model in zip(trials, models, strict=True)
         ),
         market_contract_hash=market.hash,
@@ -195,14 +196,16 @@ def _member(trial: Json, model: Model, *, gated: bool) -> Member:
     )
 
 
-def _is_gated(layout: WarehouseLayout, trial: Json, model: Model) -> bool:
-    """Whether the archive has an entry of this very model, whole, which says that it passed."""
+def _is_gated(warehouse: Warehouse, trial: Json, model: Model) -> bool:
+    """Whether the archive has an entry of this very model that passed, whole and on record."""
     of_model = (trial["study_name"], trial["number"], model.sha256)
-    for path in layout.archive.glob(f"*-{model.sha256[:6]}"):
+    for path in warehouse.layout.archive.glob(f"*-{model.sha256[:6]}"):
         try:
             entry = verify_entry(path)
+            if (*entry.identity, entry.metadata["model_sha256"]) == of_model:
+                return entry.metadata["gated"] is True and bool(
+                    require_on_record([entry], warehouse)
+                )
         except CappuccinoError:
             continue  # what does not verify proves nothing; the check of the archive names it
-        if (*entry.identity, entry.metadata["model_sha256"]) == of_model:
-            return bool(entry.metadata["gated"])
     return False

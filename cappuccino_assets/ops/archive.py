@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.ops.campaigns import current_campaign
 from cappuccino_assets.ops.phases import phase_plans
 from cappuccino_assets.registry.archive import archive_trials
@@ -9,6 +10,7 @@ from cappuccino_assets.registry.entries import ArchiveEntry
 from cappuccino_assets.registry.judging import Jury
 from cappuccino_assets.registry.selection import rule_of
 from cappuccino_assets.resources import SearchResource, WarehouseResource
+from cappuccino_assets.tuning.campaign import is_searched
 from cappuccino_assets.tuning.workers import run_tasks
 
 
@@ -16,11 +18,16 @@ def archive_campaign(search: SearchResource, warehouse: WarehouseResource) -> li
     """Judge the best trials of this run's campaign and archive them; twice changes nothing.
 
     Raises:
-        WarehouseError: If phase 1 is not decided.
+        WarehouseError: If the search is not done.
         IntegrityError: If a chosen trial, the ledger or the archive is damaged.
         WorkerError: If a worker that trains anew dies.
     """
     campaign = current_campaign(search, warehouse.database)
+    if not is_searched(warehouse.database, campaign):
+        raise WarehouseError(
+            f"{campaign.name} is not searched to its end, and its best trials are judged once: "
+            "materialise `phase2_trials` and `trial_metrics` first."
+        )
     plans = phase_plans(search, warehouse, 2)
     jury = Jury(
         warehouse=warehouse.database,

@@ -1,6 +1,6 @@
 """The archive: the best models of every campaign, each whole, verified and written once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,7 +22,7 @@ from cappuccino_assets.types import Json
 
 DEFAULT_RULE: Final = ArchiveRule()
 
-Judge = Callable[[Sequence[Finalist]], Sequence[Json]]
+Judge = Callable[[Sequence[Finalist]], Iterable[Json]]
 """Says of each finalist what its entry stores: `gated`, `gate_reason` and whatever led to them."""
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from cappuccino_assets.errors import IntegrityError
+from cappuccino_assets.registry.evidence import CampaignEvidence, TrialEvidence
+from cappuccino_assets.registry.findings import Retrain
 from cappuccino_assets.registry.gate import GateDecision
 from cappuccino_assets.registry.grading import Grade, GradeThresholds, grade
 from cappuccino_assets.registry.models import MODEL_FILES, read_model
@@ -26,7 +28,17 @@ CHECKSUMS: Final = "checksums.json"
 RETURNS: Final = "returns.parquet"
 _COPIED: Final = (*MODEL_FILES, RETURNS)
 _SUMMED: Final = (*_COPIED, METADATA)
-_BESIDE: Final = ("completed_at", "archived_at", "grade_thresholds", "minimum_score", "gate")
+_BESIDE: Final = (
+    "completed_at",
+    "archived_at",
+    "grade_thresholds",
+    "minimum_score",
+    "gate",
+    "evidence",
+    "holdout",
+    "costs",
+    "retrains",
+)
 _ADMITTED_AS: Final = ("rule", "kept_for_show")
 _COLUMNS: Final = (
     "vin",
@@ -66,6 +78,11 @@ class ArchiveEntry:
     def vin(self) -> str:
         """Its code."""
         return self.path.name
+
+    @property
+    def campaign(self) -> str:
+        """Campaign of its trial."""
+        return str(self.metadata["campaign"])
 
     @property
     def identity(self) -> tuple[str, int]:
@@ -194,10 +211,18 @@ def _check_grade(path: Path, metadata: Json) -> None:
 
 
 def _check_gate(path: Path, metadata: Json) -> None:
+    evidence = metadata["evidence"]
     try:
         decision = GateDecision.from_json(metadata["gate"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise IntegrityError(f"{path}: its gate cannot be read: {error}") from error
+        CampaignEvidence.from_json(evidence["campaign"])
+        if evidence["trial"] is not None:
+            TrialEvidence.from_json(evidence["trial"])
+        for each in metadata["retrains"]:
+            Retrain(**each)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(
+            f"{path}: its gate and evidence cannot be read, or are of another version: {error}"
+        ) from error
     said = (metadata["gated"], metadata["gate_reason"], metadata["gate"])
     if said != (decision.gated, decision.text, decision.to_json()):
         raise IntegrityError(

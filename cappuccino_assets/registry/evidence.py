@@ -30,7 +30,6 @@ from cappuccino_assets.evaluation.sharpe_statistics import (
     probabilistic_sharpe_ratio,
 )
 from cappuccino_assets.market.intervals import Interval
-from cappuccino_assets.storage.files import read_object, write_json
 from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.types import BoolArray, FloatArray, Json
@@ -40,7 +39,7 @@ CONFIDENCE: Final = 0.95
 _N_NULL_DRAWS: Final = 50
 _N_DRAWS: Final = 1_000
 _SEED: Final = 0
-_LONGEST_LOOKBACK: Final = 6
+_LONGEST_LOOKBACK: Final = 6  # of every search space
 _RETURNS: Final = "returns.parquet"
 
 
@@ -187,22 +186,6 @@ def campaign_evidence(warehouse: Warehouse, campaign: str) -> CampaignEvidence:
     )
 
 
-def kept_campaign_evidence(warehouse: Warehouse, campaign: str) -> CampaignEvidence:
-    """Read what was found of a campaign, or find it and keep it, as long as no trial is added.
-
-    Raises:
-        IntegrityError: If no trial of phase 2 is complete, or returns are missing or damaged.
-    """
-    path = warehouse.layout.overfitting_report
-    if path.is_file():
-        kept = CampaignEvidence.from_json(read_object(path))
-        if (kept.campaign, kept.n_trials) == (campaign, TrialLedger(warehouse).n_trials(campaign)):
-            return kept
-    found = campaign_evidence(warehouse, campaign)
-    write_json(path, found.to_json())
-    return found
-
-
 def trial_evidence(returns: pl.DataFrame, campaign: CampaignEvidence) -> TrialEvidence:
     """Judge one trial of a campaign.
 
@@ -295,11 +278,10 @@ def moved_in_every_half(returns: FloatArray) -> BoolArray:
 
 def _matrix(files: Sequence[Path]) -> ReturnMatrix:
     """Every trial may lack the bars that its first observations of each block look back to."""
-    blocks = pl.scan_parquet(files[0]).filter(pl.col("split") == pl.col("split").min())
-    times = blocks.select(pl.col("open_time").dt.epoch("s")).collect()["open_time"].sort()
+    bars = pl.read_parquet(files[0], columns=["group", "open_time"])
+    times = bars["open_time"].dt.epoch("s").unique().sort()
     n_gaps = int((times.diff().drop_nulls() > times.diff().min()).sum())
-    n_groups = pl.scan_parquet(files[0]).select(pl.col("group").n_unique()).collect().item()
-    max_left_out = (_LONGEST_LOOKBACK - 1) * (n_groups + n_gaps)
+    max_left_out = (_LONGEST_LOOKBACK - 1) * (bars["group"].n_unique() + n_gaps)
     return study_returns(dict(enumerate(files)), max_left_out=max_left_out)
 
 

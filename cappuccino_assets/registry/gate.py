@@ -1,8 +1,9 @@
 """The gate: what a finalist must show before it may be deployed, each point with its number."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
+from operator import ge, gt, le
 from typing import Final, Self
 
 from cappuccino_assets.registry.findings import (
@@ -36,8 +37,8 @@ class GateLimits:
             hold on the hold-out.
         max_turnover: Gross value traded per day, in multiples of equity, in the splits and on the
             hold-out.
-        min_exposure: Mean fraction of the equity that was not cash, in the splits and on the
-            hold-out: who stands aside while prices fall has shown nothing.
+        min_exposure: Mean fraction of the equity that was not cash, in the splits, with every other
+            seed too, and on the hold-out: who stands aside while prices fall has shown nothing.
     """
 
     min_deflated_sharpe_ratio: float = 0.95
@@ -62,6 +63,27 @@ class GateLimits:
 
 
 DEFAULT_LIMITS: Final = GateLimits()
+
+
+# Every point in its order, and how its value is held against its limit.
+_PASSES: Final[dict[str, Callable[[float, float], bool]]] = {
+    "deflated_sharpe_ratio": ge,
+    "probability_of_overfitting": le,
+    "holdout_excess_sharpe_ratio": gt,
+    "worst_retrained_seed": gt,
+    "retrained_seeds_bound": gt,
+    "excess_at_higher_costs": gt,
+    "turnover": le,
+    "exposure": ge,
+    "verified": le,
+}
+_LIMITS: Final = {
+    "deflated_sharpe_ratio": "min_deflated_sharpe_ratio",
+    "probability_of_overfitting": "max_overfitting",
+    "holdout_excess_sharpe_ratio": "min_holdout_excess",
+    "turnover": "max_turnover",
+    "exposure": "min_exposure",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +117,21 @@ class GateDecision:
     limits: GateLimits
     reasons: tuple[GateReason, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse what the gate cannot have said.
+
+        Raises:
+            ValueError: If a point is missing, foreign or twice, or passed against its own number.
+        """
+        names = tuple(reason.name for reason in self.reasons)
+        if names != tuple(_PASSES):
+            raise ValueError(f"A decision has the points {[*_PASSES]}, but got {[*names]}.")
+        for reason in self.reasons:
+            if reason.limit != _limit_of(reason.name, self.limits):
+                raise ValueError(f"{reason.name} is not held against its limit: {reason}.")
+            if reason.passed is not False and not _may_pass(reason):
+                raise ValueError(f"{reason.name} cannot have passed: {reason}.")
+
     @property
     def gated(self) -> bool:
         """Whether every point passed: it may be deployed."""
@@ -120,6 +157,17 @@ class GateDecision:
         """Read what `to_json` wrote."""
         reasons = tuple(GateReason(**reason) for reason in value["reasons"])
         return cls(limits=GateLimits(**value["limits"]), reasons=reasons)
+
+
+def _limit_of(name: str, limits: GateLimits) -> float:
+    return float(getattr(limits, _LIMITS[name])) if name in _LIMITS else 0.0
+
+
+def _may_pass(reason: GateReason) -> bool:
+    """A point need not pass where its number does: seeds may be too few."""
+    if reason.passed is not True or reason.value is None or reason.limit is None:
+        return False
+    return _PASSES[reason.name](reason.value, reason.limit)
 
 
 def decide(findings: Findings, limits: GateLimits) -> GateDecision:
@@ -178,7 +226,7 @@ def _holdout(findings: Findings, limits: GateLimits) -> GateReason:
     )
     return GateReason(
         name="holdout_excess_sharpe_ratio",
-        passed=value > floor,
+        passed=value > floor and interval is not None,
         value=value,
         limit=floor,
         text=f"Sharpe ratio above buy and hold on the hold-out: {value:+.2f} ({width}), "
@@ -212,14 +260,15 @@ def _retrain_bound(retrains: Sequence[Retrain], limits: GateLimits) -> GateReaso
 
 
 def _costs(findings: Findings, limits: GateLimits) -> GateReason:
-    value = findings.at_higher_costs.excess_sharpe
+    value, n_trades = findings.at_higher_costs.excess_sharpe, findings.at_higher_costs.n_trades
+    idle = "" if n_trades else " without any trade"
     return GateReason(
         name="excess_at_higher_costs",
-        passed=value > 0,
+        passed=value > 0 and n_trades > 0,
         value=value,
         limit=0.0,
         text=f"Sharpe ratio above buy and hold at {limits.cost_multiple:g} x all costs on the "
-        f"hold-out: {value:+.2f}, more than 0 is asked for",
+        f"hold-out: {value:+.2f}{idle}, more than 0 is asked for",
     )
 
 
@@ -235,7 +284,8 @@ def _turnover(findings: Findings, limits: GateLimits) -> GateReason:
 
 
 def _exposure(findings: Findings, limits: GateLimits) -> GateReason:
-    value = min(findings.exposure, findings.holdout.exposure)
+    seeds = [each.exposure for each in findings.retrains if each.exposure is not None]
+    value = min(findings.exposure, findings.holdout.exposure, *seeds)
     return GateReason(
         name="exposure",
         passed=value >= limits.min_exposure,
@@ -256,4 +306,4 @@ def _whole(faults: Sequence[str]) -> GateReason:
 def _shown(retrains: Sequence[Retrain], value: float | None) -> str:
     if value is not None:
         return f"{value:+.2f}"
-    return "a training failed" if retrains else "none was trained"
+    return "one of them failed or stood aside" if retrains else "none was trained"

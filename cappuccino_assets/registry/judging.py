@@ -16,12 +16,13 @@ from cappuccino_assets.registry.evidence import (
     CampaignEvidence,
     TrialEvidence,
     bootstrap_intervals,
-    kept_campaign_evidence,
+    campaign_evidence,
     trial_evidence,
 )
 from cappuccino_assets.registry.finalists import Candidate, Finalist
 from cappuccino_assets.registry.findings import Findings, Retrain
 from cappuccino_assets.registry.gate import DEFAULT_LIMITS, GateDecision, GateLimits, decide
+from cappuccino_assets.registry.on_record import decision_key
 from cappuccino_assets.registry.openings import HoldoutRecord, open_holdout
 from cappuccino_assets.storage.files import sha256_of_file
 from cappuccino_assets.storage.ledger_rows import LedgerKind, LedgerRow
@@ -86,19 +87,19 @@ class Jury:
     run: RunTasks
     limits: GateLimits = DEFAULT_LIMITS
 
-    def judge(self, finalists: Sequence[Finalist]) -> list[Json]:
-        """Judge finalists, in order: what their archive entries store.
+    def judge(self, finalists: Sequence[Finalist]) -> Iterator[Json]:
+        """Judge finalists, in order: what their archive entries store, each when it is known.
 
         Raises:
             IntegrityError: If ledger, trials or hold-outs are damaged.
             WorkerError: If a worker that trains anew dies.
         """
-        return [each.to_json() for each in self.judgements(finalists)]
+        return (each.to_json() for each in self.judgements(finalists))
 
     def judgements(self, finalists: Sequence[Finalist]) -> Iterator[Judgement]:
         """Judge finalists, in order; all are trained anew before the first one is judged."""
         layout = self.warehouse.layout
-        campaign = kept_campaign_evidence(self.warehouse, self.campaign)
+        campaign = campaign_evidence(self.warehouse, self.campaign)
         retrains = self._retrained(finalists)
         for finalist in finalists:
             plan = self.plans[finalist.trial["study_name"]]
@@ -205,16 +206,17 @@ def weigh(
 def decision_row(finalist: Candidate, judgement: Judgement) -> LedgerRow:
     """Write a decision as a row of the trial ledger.
 
-    It belongs to the number of trials that were known when it was made.
+    It belongs to the number of trials that were known when it was made. One that is made anew, by
+    other limits or another version after a crash, stands beside the first.
     """
-    campaign = judgement.findings.campaign
+    campaign, decision = judgement.findings.campaign, judgement.decision.to_json()
     return LedgerRow(
         kind=LedgerKind.GATE_DECISION,
         campaign=campaign.campaign,
         study_name=finalist.trial["study_name"],
         number=finalist.trial["number"],
-        key=f"{finalist.vin} of {campaign.n_trials} trials",
-        outcome=judgement.decision.to_json(),
+        key=decision_key(finalist.vin, campaign.n_trials, decision),
+        outcome=decision,
     )
 
 
@@ -238,8 +240,9 @@ def _column(frame: pl.DataFrame, name: str) -> FloatArray:
 
 def _retrain(row: LedgerRow) -> Retrain:
     outcome = row.outcome
-    scores = {name: outcome.get(name) for name in ("score", "sharpe_bot", "sharpe_hodl")}
-    return Retrain(seed=outcome["seed"], **scores)
+    results = ("score", "sharpe_bot", "sharpe_hodl", "exposure")
+    found = {name: outcome.get(name) for name in results}
+    return Retrain(seed=outcome["seed"], no_trades=outcome.get("no_trades", False), **found)
 
 
 def _faults(

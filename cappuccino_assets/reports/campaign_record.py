@@ -14,7 +14,7 @@ from cappuccino_assets.registry.entries import RETURNS, ArchiveEntry, verify_ent
 from cappuccino_assets.registry.evidence import (
     CampaignEvidence,
     TrialEvidence,
-    kept_campaign_evidence,
+    campaign_evidence,
 )
 from cappuccino_assets.registry.findings import Retrain
 from cappuccino_assets.registry.gate import GateDecision
@@ -211,7 +211,7 @@ def _evidence(
         return CampaignEvidence.from_json(entries[0].metadata["evidence"]["campaign"])
     if warehouse.query("archive_candidates", {"campaign": campaign}).is_empty():
         return None
-    return kept_campaign_evidence(warehouse, campaign)
+    return campaign_evidence(warehouse, campaign)
 
 
 def _analysis(layout: WarehouseLayout, campaign: str) -> Json | None:

@@ -40,7 +40,8 @@ _COSTS: Final = (
 def holdout_part(finding: Finding) -> Element:
     """Show equity, drawdowns and measures of a model and its rivals on the hold-out."""
     record = finding.holdout
-    drawn = [name for name in (*reversed(RIVALS), HODL, AGENT) if name != "random"]
+    names = (*reversed(RIVALS), HODL, AGENT)
+    drawn = [name for name in names if name in record.returns.columns and name != "random"]
     lines, band = [_line(record, name) for name in drawn], _band(record)
     return figure(
         "The hold-out: bars that no trial had seen",

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
-from cappuccino_assets.errors import InfrastructureError
+from cappuccino_assets.errors import InfrastructureError, IntegrityError
 from cappuccino_assets.storage.files import sha256_of_file
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.ledger_rows import LedgerKind, LedgerRow
@@ -16,7 +17,7 @@ from cappuccino_assets.tuning.tasks import Outcome, Result, Task, perform
 from cappuccino_assets.tuning.worker import objective_of
 from cappuccino_assets.types import Json
 
-_RESULT: Final = ("score", "sharpe_bot", "sharpe_hodl")
+_RESULT: Final = ("score", "sharpe_bot", "sharpe_hodl", "model_sha256")
 _FILES: Final = ("trial.json", "returns.parquet")
 
 RunTasks = Callable[[Sequence[Task], WarehouseLayout], Iterable[Result]]
@@ -55,11 +56,12 @@ def run_retrains(tasks: Sequence[Task], layout: WarehouseLayout, run: RunTasks) 
         run: How to run tasks: `run_here`, or `workers.run_tasks`.
 
     Returns:
-        A row for the trial ledger each, in order: seed, state, score, sharpe_bot, sharpe_hodl, the
-        weights' and the files' digests.
+        A row for the trial ledger each, in order: seed, state, score, sharpe_bot, sharpe_hodl,
+        exposure, no_trades, the weights' and the files' digests.
 
     Raises:
         InfrastructureError: If memory or disk gave way; what is done is kept.
+        IntegrityError: If what was kept is another training's.
     """
     own = WarehouseLayout(root=layout.retrains)
     missing = [task for task in tasks if not _folder(task, own).exists()]
@@ -83,8 +85,10 @@ def _row(task: Task, own: WarehouseLayout) -> LedgerRow:
     outcome: Json = {"seed": plan.seed_of(task.number), "state": "FAIL"}
     if folder.exists():
         record = read_trial(folder, study_name=plan.study_name, number=task.number)
+        _require_same(folder, record, task)
         outcome |= {"state": "COMPLETE"} | {name: record[name] for name in _RESULT}
-        outcome["model_sha256"] = record["model_sha256"]
+        outcome["exposure"] = fmean(split["exposure"] for split in record["splits"])
+        outcome["no_trades"] = any(split["no_trades"] for split in record["splits"])
         outcome["files"] = {name: sha256_of_file(folder / name) for name in _FILES}
     return LedgerRow(
         kind=LedgerKind.RETRAIN,
@@ -94,6 +98,18 @@ def _row(task: Task, own: WarehouseLayout) -> LedgerRow:
         key=seed,
         outcome=outcome,
     )
+
+
+def _require_same(folder: Path, record: Json, task: Task) -> None:
+    plan = task.plan
+    expected = {
+        "seed": plan.seed_of(task.number),
+        "params": task.params,
+        "dataset_digest": plan.dataset_digest,
+    }
+    for name, value in expected.items():
+        if record[name] != value:
+            raise IntegrityError(f"{folder}: {name} is {record[name]!r}, and must be {value!r}.")
 
 
 def _folder(task: Task, own: WarehouseLayout) -> Path:

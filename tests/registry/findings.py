@@ -7,6 +7,22 @@ from cappuccino_assets.evaluation.performance import Performance
 from cappuccino_assets.registry.evidence import CampaignEvidence, Overfitting, TrialEvidence
 from cappuccino_assets.registry.findings import Findings, Retrain
 
+FAILED_SEED = Retrain(
+    seed=9, score=None, sharpe_bot=None, sharpe_hodl=None, exposure=None, no_trades=False
+)
+
+
+def retrain(seed: int, excess: float, *, exposure: float = 0.5, no_trades: bool = False) -> Retrain:
+    return Retrain(
+        seed=seed,
+        score=excess,
+        sharpe_bot=excess,
+        sharpe_hodl=0.0,
+        exposure=exposure,
+        no_trades=no_trades,
+    )
+
+
 HOLDOUT = Performance(
     n_bars=1000,
     n_trades=50,
@@ -56,16 +72,10 @@ SOUND = Findings(
     holdout=HOLDOUT,
     holdout_excess=ConfidenceInterval(estimate=1.0, low=-0.5, high=2.5, confidence=0.95),
     at_higher_costs=replace(HOLDOUT, sharpe_bot=0.9),
-    retrains=tuple(
-        Retrain(seed=seed, score=excess - 0.1, sharpe_bot=excess + 0.5, sharpe_hodl=0.5)
-        for seed, excess in enumerate([0.8, 0.9, 1.0, 1.1, 1.2])
-    ),
+    retrains=tuple(retrain(seed, excess) for seed, excess in enumerate([0.8, 0.9, 1.0, 1.1, 1.2])),
     faults=(),
 )
 
 
 def of_excesses(*excesses: float) -> tuple[Retrain, ...]:
-    return tuple(
-        Retrain(seed=seed, score=excess, sharpe_bot=excess, sharpe_hodl=0.0)
-        for seed, excess in enumerate(excesses)
-    )
+    return tuple(retrain(seed, excess) for seed, excess in enumerate(excesses))

@@ -10,13 +10,27 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cappuccino_assets.registry.findings import Findings, Retrain, retrain_bound
-from cappuccino_assets.registry.gate import DEFAULT_LIMITS, GateDecision, GateLimits, decide
-from tests.registry.findings import CAMPAIGN, HOLDOUT, SOUND, TRIAL, of_excesses
+from cappuccino_assets.registry.gate import (
+    DEFAULT_LIMITS,
+    GateDecision,
+    GateLimits,
+    GateReason,
+    decide,
+)
+from tests.registry.findings import (
+    CAMPAIGN,
+    FAILED_SEED,
+    HOLDOUT,
+    SOUND,
+    TRIAL,
+    of_excesses,
+    retrain,
+)
 
-FAILED_SEED = Retrain(seed=9, score=None, sharpe_bot=None, sharpe_hodl=None)
 assert CAMPAIGN.overfitting is not None
 OVERFITTED = replace(CAMPAIGN, overfitting=replace(CAMPAIGN.overfitting, pbo=0.201))
 UNTOLD = replace(CAMPAIGN, overfitting=None)
+FIVE = tuple(retrain(seed, 1.0 + seed / 10) for seed in range(5))
 SPOILED: list[tuple[str, dict[str, Any], float | None]] = [
     (
         "deflated_sharpe_ratio",
@@ -32,6 +46,9 @@ SPOILED: list[tuple[str, dict[str, Any], float | None]] = [
     ("turnover", {"turnover": 5.1}, 5.1),
     ("turnover", {"holdout": replace(HOLDOUT, turnover=5.2)}, 5.2),
     ("exposure", {"exposure": 0.049}, 0.049),
+    ("exposure", {"retrains": (*FIVE, retrain(5, 1.0, exposure=0.01))}, 0.01),
+    ("holdout_excess_sharpe_ratio", {"holdout_excess": None}, 1.0),
+    ("excess_at_higher_costs", {"at_higher_costs": replace(HOLDOUT, n_trades=0)}, 1.0),
     ("exposure", {"holdout": replace(HOLDOUT, exposure=0.0)}, 0.0),
     ("verified", {"faults": ("returns.parquet is not what the ledger says",)}, 1.0),
 ]
@@ -80,9 +97,15 @@ def test_the_worst_seed_and_the_bound_of_all_count_not_the_best(
 
 
 @pytest.mark.parametrize(
-    "retrains", [(), of_excesses(1.0, 1.1, 1.2, 1.3), (*of_excesses(*[1.0] * 5), FAILED_SEED)]
+    "retrains",
+    [
+        (),
+        of_excesses(1.0, 1.1, 1.2, 1.3),
+        (*FIVE, FAILED_SEED),
+        (*FIVE, retrain(5, 1.0, no_trades=True)),
+    ],
 )
-def test_fewer_than_five_seeds_or_one_that_failed_do_not_pass(
+def test_fewer_than_five_seeds_or_one_that_failed_or_stood_aside_do_not_pass(
     retrains: tuple[Retrain, ...],
 ) -> None:
     assert set(failed(replace(SOUND, retrains=retrains))) == {
@@ -104,6 +127,37 @@ def test_the_bound_is_students(excesses: list[float]) -> None:
         assert bound == pytest.approx(low, abs=1e-9)
     else:
         assert bound == pytest.approx(min(excesses), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"turnover": math.nan},
+        {"exposure": math.inf},
+        {"holdout": replace(HOLDOUT, turnover=math.nan)},
+        {"at_higher_costs": replace(HOLDOUT, exposure=math.nan)},
+        {"retrains": (retrain(1, 1.0), retrain(1, 1.0))},
+    ],
+)
+def test_findings_that_nothing_can_be_decided_from_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="got"):
+        replace(SOUND, **change)
+
+
+def test_a_decision_that_the_gate_cannot_have_made_is_refused() -> None:
+    decision = decide(replace(SOUND, exposure=0.01), DEFAULT_LIMITS)
+    *others, exposure, last = decision.reasons
+    forged: list[tuple[GateReason, ...]] = [
+        (),
+        tuple(reason for reason in decision.reasons if reason.passed),
+        (*others, replace(exposure, passed=True), last),
+        (*others, replace(exposure, passed=True, value=0.4, limit=0.0), last),
+        (*others, replace(exposure, passed=True, value=math.nan), last),
+        (*others, replace(exposure, value=0.4, passed=1), last),  # type: ignore[arg-type]
+    ]
+    for reasons in forged:
+        with pytest.raises(ValueError, match=r"got|passed|limit"):
+            GateDecision(limits=DEFAULT_LIMITS, reasons=reasons)
 
 
 def test_every_limit_is_heard() -> None:

@@ -153,6 +153,23 @@ def test_a_decision_that_is_not_on_record_is_found(campaign, entry, tmp_path: Pa
         require_on_record([other], campaign.warehouse)
 
 
+def test_a_decision_of_fewer_trials_than_there_are_is_found(campaign, entry, tmp_path) -> None:
+    path = campaign.warehouse.layout.archive / entry["vin"]
+    evidence = entry["evidence"]
+    fewer = {"evidence": evidence | {"campaign": evidence["campaign"] | {"n_trials": 2}}}
+    with pytest.raises(IntegrityError, match="as the best of 2 trials, but small has 3"):
+        require_on_record([verify_entry(forge(path, tmp_path, fewer))], campaign.warehouse)
+
+
+@pytest.mark.parametrize(
+    "change", [{"evidence": {"campaign": {"n_trials": 3}}}, {"retrains": [{"seed": 1}]}]
+)
+def test_evidence_of_another_version_is_named(campaign, entry, tmp_path, change) -> None:
+    path = campaign.warehouse.layout.archive / entry["vin"]
+    with pytest.raises(IntegrityError, match="another version"):
+        verify_entry(forge(path, tmp_path, change))
+
+
 def test_a_failed_trial_counts(tmp_path: Path, campaign) -> None:
     before = campaign_evidence(campaign.warehouse, "small")
     plan = replace(campaign.plan, study_name="small/phase1_ppo")

@@ -1,5 +1,6 @@
 """Trials as a search leaves them: real files on disk and rows in the warehouse."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,13 +16,15 @@ from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.contract import Layout, market_contract
 from cappuccino_assets.features.scaling import Scaler
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS, Interval, Timeframe
-from cappuccino_assets.registry.gate import GateDecision, GateLimits, GateReason
+from cappuccino_assets.registry.gate import DEFAULT_LIMITS, decide
 from cappuccino_assets.storage.files import sha256_of_file, write_json, write_parquet
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.storage.weights import write_weights
 from cappuccino_assets.tuning.config import TrialConfig
+from tests.registry.findings import SOUND
 
 WIDTH = 16
+UNPROVEN = replace(SOUND, trial=None, retrains=())
 STARTED = "2026-02-14T22:59:00+00:00"
 COMPLETED = "2026-02-14T23:59:00+00:00"
 MARKET = market_contract(
@@ -148,10 +151,11 @@ def returns_of(number):
 
 def refuse(finalists):
     """A judge whom nobody convinces, for tests of what is written down."""
-    reason = GateReason(name="asked", passed=False, value=None, limit=None, text="nobody asked")
-    decision = GateDecision(limits=GateLimits(), reasons=(reason,))
+    decision = decide(UNPROVEN, DEFAULT_LIMITS)
     said = {"gated": False, "gate_reason": decision.text, "gate": decision.to_json()}
-    return [said for _ in finalists]
+    evidence = {"campaign": UNPROVEN.campaign.to_json(), "trial": None}
+    beside = {"evidence": evidence, "holdout": {}, "costs": {}, "retrains": []}
+    return [said | beside for _ in finalists]
 
 
 def ingest(warehouse, records):

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 
 from cappuccino_assets.registry.evidence import CampaignEvidence, Overfitting
-from cappuccino_assets.registry.findings import Retrain
 from cappuccino_assets.reports.axes import Axis
 from cappuccino_assets.reports.figures_equity import EquityBand, EquityLine, equity_figure
 from cappuccino_assets.reports.figures_parameters import parameters_figure, seeds_figure
@@ -19,6 +18,7 @@ from cappuccino_assets.reports.figures_trials import (
 )
 from cappuccino_assets.reports.markup import element, joined, table
 from cappuccino_assets.reports.svg import Chart, extremes
+from tests.registry.findings import FAILED_SEED, of_excesses
 
 HOURS = 3600.0 * np.arange(1, 5)
 OVERFITTING = Overfitting(
@@ -128,8 +128,7 @@ def test_luck_is_drawn_with_what_it_makes_of_the_best() -> None:
 
 
 def test_other_seeds_are_drawn_and_failed_ones_are_not() -> None:
-    seeds = [Retrain(seed=i, score=0.1, sharpe_bot=i / 2, sharpe_hodl=0.25) for i in range(3)]
-    seeds.append(Retrain(seed=9, score=None, sharpe_bot=None, sharpe_hodl=None))
+    seeds = [*of_excesses(-0.25, 0.25, 0.75), FAILED_SEED]
     picture = seeds_figure(seeds, 1.5, -0.1)
     assert picture.count('class="dot trial"') == 3
     assert "<title>+0.75</title>" in picture
