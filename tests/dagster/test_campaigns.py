@@ -5,6 +5,7 @@ import pytest
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.market.intervals import Interval
 from cappuccino_assets.market.sources.simulated import SimulatedSource
+from cappuccino_assets.ops.archive import archive_campaign
 from cappuccino_assets.ops.campaigns import begin_campaign, current_campaign
 from cappuccino_assets.resources import SearchResource, WarehouseResource
 
@@ -43,3 +44,10 @@ def test_incident_23_a_setting_does_not_turn_a_sync_to_another_campaign(database
 def test_without_a_campaign_the_first_step_is_named(database):
     with pytest.raises(WarehouseError, match="materialise `raw_bars` first"):
         current_campaign(SearchResource(), database)
+
+
+def test_nobody_is_judged_before_the_search_is_done(tmp_path):
+    warehouse = WarehouseResource(root=str(tmp_path))
+    begin(warehouse.database, "winter")
+    with pytest.raises(WarehouseError, match="winter is not searched to its end"):
+        archive_campaign(SearchResource(), warehouse)

@@ -113,6 +113,17 @@ def test_rivals_trade_the_same_bars_by_the_same_rules():
     assert chance.total_return != agent.total_return
 
 
+def test_where_bitcoin_is_not_traded_it_is_no_rival():
+    arrays, holdout_from = history()
+    renamed = tuple("ETH/USD" if each == "BTC/USD" else each for each in arrays.symbols)
+    contract = replace(arrays.contract, symbols=renamed)
+    arrays = replace(arrays, contract=contract)
+
+    outcome = trade(arrays, holdout_from)[2]
+
+    assert tuple(outcome.performances) == (AGENT, "cycled_hodl", "cash", "random")
+
+
 def test_luck_is_a_hundred_agents_that_trade_the_same_bars_as_much():
     arrays, holdout_from = history(600, holdout_row=100)
 

@@ -8,7 +8,7 @@ import pytest
 from cappuccino_assets.envs.market import MarketTensors
 from cappuccino_assets.errors import IntegrityError, WarehouseError
 from cappuccino_assets.evaluation.holdout import cut_holdout, trade_holdout
-from cappuccino_assets.live.comparison import Comparison, read_comparison
+from cappuccino_assets.live.comparison import Comparison, is_better, read_comparison
 from cappuccino_assets.live.ensemble import Ensemble, EnsembleActor
 from cappuccino_assets.live.manifest import Manifest, read_manifest
 from cappuccino_assets.market.intervals import Timeframe
@@ -26,6 +26,7 @@ from tests.live.campaigns import (
     publish,
     searched,
 )
+from tests.registry.findings import HOLDOUT
 from tests.registry.trials import content, trial_config
 
 BEST, GOOD, BAD, WORST = [0], [1], [2], [3]  # the symbol that an ensemble buys
@@ -93,6 +94,14 @@ def test_incident_25_an_equal_ensemble_does_not_replace(summer):
     ours, theirs = excess(publish(summer, "autumn"))
     assert ours == theirs
     assert in_force(summer) == "summer"
+
+
+def test_incident_25_an_ensemble_that_never_traded_does_not_replace_a_losing_one():
+    losing = replace(HOLDOUT, sharpe_bot=-1.0, sharpe_hodl=0.5)
+    idle = replace(losing, sharpe_bot=0.0, n_trades=0)
+    assert idle.excess_sharpe > losing.excess_sharpe
+    assert not is_better(idle, losing)
+    assert is_better(replace(idle, n_trades=1), losing)
 
 
 def test_incident_25_both_begin_flat_on_all_bars_that_the_campaign_never_saw(summer):

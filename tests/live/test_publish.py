@@ -1,5 +1,6 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -9,11 +10,15 @@ from cappuccino_assets.live.manifest import read_manifest
 from cappuccino_assets.live.publish import publish_manifest
 from cappuccino_assets.market.intervals import Timeframe
 from cappuccino_assets.registry.archive import archive_trials
-from cappuccino_assets.registry.gate import GateDecision, GateLimits, GateReason
+from cappuccino_assets.registry.gate import DEFAULT_LIMITS, decide
 from cappuccino_assets.registry.grading import Grade
+from cappuccino_assets.registry.on_record import decision_key
 from cappuccino_assets.registry.selection import ArchiveRule
 from cappuccino_assets.storage.files import read_json, write_json
+from cappuccino_assets.storage.ledger_rows import LedgerKind, LedgerRow
 from cappuccino_assets.storage.locks import exclusive
+from cappuccino_assets.storage.trial_ledger import TrialLedger
+from tests.registry.findings import SOUND
 from tests.registry.trials import content, ingest, leave_trial, leave_trials, refuse, trial_config
 
 
@@ -26,13 +31,29 @@ def publish(warehouse, campaign="c", **options):
     return publish_manifest(warehouse.layout, warehouse, campaign, **options).manifest
 
 
-def admit_first(finalists):
+def admit_first(warehouse, *, on_record=True):
     """A judge whom the first convinces, and nobody else."""
-    others = finalists[1:]
-    passed = GateReason(name="asked", passed=True, value=None, limit=None, text="all agreed")
-    decision = GateDecision(limits=GateLimits(), reasons=(passed,))
-    said = {"gated": True, "gate_reason": decision.text, "gate": decision.to_json()}
-    return [said, *refuse(others)]
+    sound = replace(SOUND, campaign=replace(SOUND.campaign, n_trials=0))
+    decision = decide(sound, DEFAULT_LIMITS)
+
+    def judge(finalists):
+        first, *others = finalists
+        if on_record:
+            TrialLedger(warehouse).append(rows_of(first, decision.to_json()))
+        (refused,) = refuse([first])
+        said = {"gated": True, "gate_reason": decision.text, "gate": decision.to_json()}
+        evidence = refused["evidence"] | {"campaign": sound.campaign.to_json()}
+        return [refused | said | {"evidence": evidence}, *refuse(others)]
+
+    return judge
+
+
+def rows_of(finalist, decision):
+    """What the ledger says of one that was judged as the best of no trial."""
+    trial = {name: finalist.trial[name] for name in ("campaign", "study_name", "number")}
+    opening = {"kind": LedgerKind.HOLDOUT_OPENING, "key": "bars", "outcome": {"vin": finalist.vin}}
+    judged = {"kind": LedgerKind.GATE_DECISION, "key": decision_key(finalist.vin, 0, decision)}
+    return [LedgerRow(**trial, **opening), LedgerRow(**trial, **judged, outcome=decision)]
 
 
 def numbers(manifest):
@@ -196,7 +217,7 @@ def gated(manifest):
 def test_a_member_is_gated_if_the_archive_says_so_of_that_very_model(warehouse):
     leave_trials(warehouse, [0.5, 0.4])
     assert gated(publish(warehouse)) == {0: False, 1: False}
-    archive(warehouse, admit_first)
+    archive(warehouse, admit_first(warehouse))
     published = publish(warehouse)
     assert gated(published) == {0: True, 1: False}
     assert published.generation == 2
@@ -206,9 +227,15 @@ def test_a_member_is_gated_if_the_archive_says_so_of_that_very_model(warehouse):
     assert (ppo.study_name, ppo.gated) == ("c/phase2_ppo", True)
 
 
+def test_an_entry_whose_decision_is_not_on_record_proves_nothing(warehouse):
+    leave_trials(warehouse, [0.5])
+    archive(warehouse, admit_first(warehouse, on_record=False))
+    assert gated(publish(warehouse)) == {0: False}
+
+
 def test_the_same_weights_of_another_trial_are_not_gated(warehouse):
     leave_trials(warehouse, [0.5], seed=7)
-    (entry,) = archive(warehouse, admit_first)
+    (entry,) = archive(warehouse, admit_first(warehouse))
     leave_trials(warehouse, [0.5, 0.4], seed=7)
     members = publish(warehouse).members
     assert {member.sha256 for member in members} == {entry.metadata["model_sha256"]}
@@ -217,7 +244,7 @@ def test_the_same_weights_of_another_trial_are_not_gated(warehouse):
 
 def test_an_entry_that_does_not_verify_proves_nothing(warehouse):
     leave_trials(warehouse, [0.5])
-    (entry,) = archive(warehouse, admit_first)
+    (entry,) = archive(warehouse, admit_first(warehouse))
     (entry.path / "returns.parquet").write_bytes(b"")
     assert gated(publish(warehouse)) == {0: False}
 
