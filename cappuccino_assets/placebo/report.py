@@ -141,7 +141,7 @@ def report_of(
     return {
         "arms": [asdict(row) for row in [*rows, together, *planted] if row.n_studies],
         "power": [asdict(row) for row in power if row.n_draws],
-        "goal": _goal(together.promoting),
+        "goal": _goal(false),
     }
 
 
@@ -198,9 +198,11 @@ def _points(finalists: Sequence[FinalistOutcome]) -> dict[str, Rate | None]:
     }
 
 
-def _goal(promoting: Rate | None) -> Json:
+def _goal(studies: Sequence[StudyOutcome]) -> Json:
+    """A study that failed might have promoted something, so here it counts as if it had."""
+    worst = Rate.of(study.failure is not None or study.promotes() for study in studies)
     return {
         "highest_rate": HIGHEST_RATE,
         "confidence": CONFIDENCE,
-        "shown": promoting is not None and promoting.bound <= HIGHEST_RATE,
+        "shown": worst is not None and worst.bound <= HIGHEST_RATE,
     }

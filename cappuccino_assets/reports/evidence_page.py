@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cappuccino_assets.registry.evidence import TrialEvidence
-from cappuccino_assets.registry.findings import excess_sharpes, retrain_bound
+from cappuccino_assets.registry.findings import Retrain, excess_sharpes, retrain_bound
 from cappuccino_assets.registry.gate import GateDecision, GateReason
 from cappuccino_assets.reports.campaign_record import Candidate, Finding
 from cappuccino_assets.reports.figures_parameters import seeds_figure
@@ -78,8 +78,13 @@ def seeds_part(candidate: Candidate, finding: Finding) -> Element:
     confidence = finding.gate.limits.retrain_confidence
     found = excess_sharpes(finding.retrains)
     if found is None:
-        text = f"Of {n_seeds} trainings with other seeds at least one failed."
-        return joined([element("h3", heading), element("p", text, class_="missing")])
+        text = (
+            f"Of {n_seeds} trainings with other seeds at least one failed, or stood aside in some "
+            "split, so nothing can be said of the others."
+        )
+        rows = [_seed_row(number, each) for number, each in enumerate(finding.retrains, start=1)]
+        names = ("seed", "Sharpe ratio, mean over splits", "HODL's", "exposure", "")
+        return joined([element("h3", heading), element("p", text), table(names, rows)])
     original = trial["sharpe_bot"] - trial["sharpe_hodl"]
     bound = retrain_bound(finding.retrains, confidence=confidence)
     return figure(
@@ -91,6 +96,14 @@ def seeds_part(candidate: Candidate, finding: Finding) -> Element:
             "lower one of their mean."
         ),
     )
+
+
+def _seed_row(number: int, retrain: Retrain) -> tuple[str, ...]:
+    found = (retrain.sharpe_bot, retrain.sharpe_hodl)
+    ratios = ("-" if value is None else f"{value:+.2f}" for value in found)
+    exposure = "-" if retrain.exposure is None else _share(retrain.exposure)
+    remark = "stood aside in some split" if retrain.no_trades else ""
+    return str(number), *ratios, exposure, remark if retrain.score is not None else "failed"
 
 
 def _share(value: float) -> str:

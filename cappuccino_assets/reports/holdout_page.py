@@ -70,8 +70,9 @@ def _caption(record: HoldoutRecord) -> str:
         f"Growth of one unit of money after all costs. The shaded range holds the middle 90 % of "
         f"{rank.n_agents} agents that trade at random by the same rules; they turned over "
         f"{rank.turnover:.2f} x equity a day, the agent {agent.turnover:.2f}. With the agent "
-        f"counted among the lucky, {rank.chance:.1%} of them end as high. One look at these bars "
-        "is on record for this model, and no other is made."
+        f"counted among the lucky, {rank.chance:.1%} of them end as high. One look of "
+        "this model at these bars is on record, and no other is made; an ensemble that it joins "
+        "may be held against another on them, which is on record too."
     )
 
 

@@ -21,6 +21,7 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.types import Json
 from tests.registry.campaigns import SmallCampaign
+from tests.registry.findings import of_excesses
 from tests.reports.campaigns import begin, reported_campaign
 
 VOID = {"meta"}
@@ -131,7 +132,9 @@ def test_hold_out_costs_seeds_and_evidence_are_those_of_the_entry(html, entry, r
     assert f"{entry['costs']['ledger']['n_fills']:,} fills over" in text
     assert f"{entry['evidence']['trial']['deflated']:.1%}" in text
     for seed in entry["retrains"]:
-        assert f"<title>{seed['sharpe_bot'] - seed['sharpe_hodl']:+.2f}</title>" in html
+        assert seed["no_trades"]
+        found = f"{seed['sharpe_bot']:+.2f} {seed['sharpe_hodl']:+.2f} {seed['exposure']:.1%}"
+        assert f"{found} stood aside in some split" in " ".join(text.split())
     pbo = entry["evidence"]["campaign"]["overfitting"]["pbo"]
     assert f"Probability of backtest overfitting: {pbo:.1%}" in text
 
@@ -151,11 +154,20 @@ def test_the_page_fetches_and_runs_nothing_and_its_tags_are_in_order(html) -> No
 
 def test_every_picture_is_whole_and_says_what_it_shows(html) -> None:
     pictures = re.findall(r"<svg.*?</svg>", html)
-    assert len(pictures) == 10  # three of the hold-out, two of the paths, the seeds, the search's
+    assert len(pictures) == 9  # three of the hold-out, two of the paths, the search's
     for picture in pictures:
         root = ElementTree.fromstring(picture)
         assert root.find("{http://www.w3.org/2000/svg}title").text
         assert "nan" not in picture.lower()
+
+
+def test_seeds_that_all_traded_are_drawn(record) -> None:
+    (candidate,) = record.candidates
+    traded = replace(candidate.finding, retrains=of_excesses(-0.25, 0.25, 0.75))
+    html = page(replace(record, candidates=(replace(candidate, finding=traded),)))
+
+    assert len(re.findall(r"<svg.*?</svg>", html)) == 10
+    assert all(f"<title>{excess:+.2f}</title>" in html for excess in (-0.25, 0.25, 0.75))
 
 
 def test_what_others_wrote_is_text_and_no_markup(html) -> None:
