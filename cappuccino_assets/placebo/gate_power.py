@@ -39,7 +39,8 @@ from cappuccino_assets.registry.evidence import (
     moved_in_every_half,
 )
 from cappuccino_assets.registry.findings import Findings, Retrain
-from cappuccino_assets.registry.gate import DEFAULT_LIMITS, GateDecision, decide
+from cappuccino_assets.registry.gate import GateDecision, decide
+from cappuccino_assets.registry.limits import DEFAULT_LIMITS
 from cappuccino_assets.registry.selection import ArchiveRule
 from cappuccino_assets.storage.files import read_object, write_json
 from cappuccino_assets.storage.layout import WarehouseLayout

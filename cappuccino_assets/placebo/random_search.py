@@ -13,8 +13,8 @@ from cappuccino_assets.market.sources.simulated import SimulatedSource
 from cappuccino_assets.placebo.random_agents import RandomTraders, judged_splits, matched_traders
 from cappuccino_assets.placebo.search import NAME, begin
 from cappuccino_assets.registry.evidence import CampaignEvidence, campaign_evidence
-from cappuccino_assets.registry.gate import DEFAULT_LIMITS, GateLimits
 from cappuccino_assets.registry.judging import decision_row, weigh
+from cappuccino_assets.registry.limits import DEFAULT_LIMITS, GateLimits
 from cappuccino_assets.registry.openings import HoldoutOpening, HoldoutRecord, record_of
 from cappuccino_assets.registry.selection import rule_of
 from cappuccino_assets.storage.files import new_folder, sha256_of, write_json, write_parquet

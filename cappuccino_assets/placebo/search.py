@@ -10,8 +10,8 @@ from cappuccino_assets.market.grid import grid_from_bars
 from cappuccino_assets.market.sources.simulated import SimulatedSource
 from cappuccino_assets.registry.archive import archive_trials
 from cappuccino_assets.registry.entries import ArchiveEntry
-from cappuccino_assets.registry.gate import DEFAULT_LIMITS, GateLimits
 from cappuccino_assets.registry.judging import Jury
+from cappuccino_assets.registry.limits import DEFAULT_LIMITS, GateLimits
 from cappuccino_assets.registry.selection import rule_of
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.training.compute import ANYWHERE

@@ -21,7 +21,7 @@ from cappuccino_assets.placebo.outcomes import (
 )
 from cappuccino_assets.placebo.random_search import trade_and_judge
 from cappuccino_assets.placebo.search import NAME, search_and_archive
-from cappuccino_assets.registry.gate import DEFAULT_LIMITS, GateLimits
+from cappuccino_assets.registry.limits import DEFAULT_LIMITS, GateLimits
 from cappuccino_assets.storage.files import read_object
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.warehouse import Warehouse

@@ -21,7 +21,8 @@ from cappuccino_assets.registry.evidence import (
 )
 from cappuccino_assets.registry.finalists import Candidate, Finalist
 from cappuccino_assets.registry.findings import Findings, Retrain
-from cappuccino_assets.registry.gate import DEFAULT_LIMITS, GateDecision, GateLimits, decide
+from cappuccino_assets.registry.gate import GateDecision, decide
+from cappuccino_assets.registry.limits import DEFAULT_LIMITS, GateLimits
 from cappuccino_assets.registry.on_record import decision_key
 from cappuccino_assets.registry.openings import HoldoutRecord, open_holdout
 from cappuccino_assets.storage.files import sha256_of_file

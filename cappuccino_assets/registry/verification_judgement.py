@@ -6,8 +6,8 @@ from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.registry.differences import require_same, require_same_rows
 from cappuccino_assets.registry.evidence import campaign_evidence
 from cappuccino_assets.registry.finalists import Finalist, final_test, finalist_holdout
-from cappuccino_assets.registry.gate import GateLimits
 from cappuccino_assets.registry.judging import Judgement, decision_row, weigh
+from cappuccino_assets.registry.limits import GateLimits
 from cappuccino_assets.registry.models import Model
 from cappuccino_assets.registry.openings import (
     HoldoutRecord,

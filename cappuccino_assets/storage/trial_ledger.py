@@ -105,8 +105,7 @@ class TrialLedger:
 
         Returns:
             study_name, number, sharpe_bot and sharpe_hodl (means over splits), and sharpe_excess,
-            of the returns above buy and hold, each bar's the mean over its paths. A deflated
-            Sharpe ratio of such returns takes the variance of this column, and `n_trials`.
+            of the returns above buy and hold, each bar's the mean over its paths.
         """
         return self._warehouse.query("trial_sharpes", {"campaign": campaign})
 

@@ -10,8 +10,9 @@ from cappuccino_assets.live.manifest import read_manifest
 from cappuccino_assets.live.publish import publish_manifest
 from cappuccino_assets.market.intervals import Timeframe
 from cappuccino_assets.registry.archive import archive_trials
-from cappuccino_assets.registry.gate import DEFAULT_LIMITS, decide
+from cappuccino_assets.registry.gate import decide
 from cappuccino_assets.registry.grading import Grade
+from cappuccino_assets.registry.limits import DEFAULT_LIMITS
 from cappuccino_assets.registry.on_record import decision_key
 from cappuccino_assets.registry.selection import ArchiveRule
 from cappuccino_assets.storage.files import read_json, write_json

@@ -13,7 +13,7 @@ from cappuccino_assets.placebo.studies import (
     outcome_of,
     random_study,
 )
-from cappuccino_assets.registry.gate import DEFAULT_LIMITS
+from cappuccino_assets.registry.limits import DEFAULT_LIMITS
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.ledger_rows import LedgerKind
 from cappuccino_assets.storage.trial_ledger import TrialLedger

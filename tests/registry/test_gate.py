@@ -10,13 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cappuccino_assets.registry.findings import Findings, Retrain, retrain_bound
-from cappuccino_assets.registry.gate import (
-    DEFAULT_LIMITS,
-    GateDecision,
-    GateLimits,
-    GateReason,
-    decide,
-)
+from cappuccino_assets.registry.gate import GateDecision, GateReason, decide
+from cappuccino_assets.registry.limits import DEFAULT_LIMITS, GateLimits
 from tests.registry.findings import (
     CAMPAIGN,
     FAILED_SEED,

@@ -16,7 +16,8 @@ from cappuccino_assets.execution.rules import TradingRules
 from cappuccino_assets.features.contract import Layout, market_contract
 from cappuccino_assets.features.scaling import Scaler
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS, Interval, Timeframe
-from cappuccino_assets.registry.gate import DEFAULT_LIMITS, decide
+from cappuccino_assets.registry.gate import decide
+from cappuccino_assets.registry.limits import DEFAULT_LIMITS
 from cappuccino_assets.storage.files import sha256_of_file, write_json, write_parquet
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.storage.weights import write_weights
