@@ -43,11 +43,11 @@ def test_what_does_not_agree_is_exit_code_1_and_is_named(cappuccino, entry):
     assert (code, answer["vin"], answer["holds"]) == (1, entry.vin, False)
     checks = {each["name"]: each for each in answer["checks"]}
     assert checks["entry"]["verdict"] == "holds"
-    assert checks["metadata"]["text"] == "metadata.json lacks 'holdout': it was never judged so."
+    assert checks["metadata"]["text"] == "metadata.json lacks 'compute': it was never judged so."
     assert checks["gate"]["verdict"] == "not done"
     code, out, _ = cappuccino("verify", entry.vin)
     assert code == 1
-    assert "FAILED metadata: metadata.json lacks 'holdout'" in out
+    assert "FAILED metadata: metadata.json lacks 'compute'" in out
 
 
 def test_an_unknown_model_is_one_message(cappuccino):
