@@ -45,10 +45,10 @@ def _gate(reasons: list[Json]) -> Table:
 
 
 def _entry(code: str) -> Json | None:
-    from cappuccino_assets.storage.files import read_json
+    from cappuccino_assets.registry.entries import verify_entry
 
-    metadata = WarehouseLayout(root=current_settings().warehouse).archive / code / "metadata.json"
-    return read_json(metadata) if metadata.is_file() else None
+    path = WarehouseLayout(root=current_settings().warehouse).archive / code
+    return verify_entry(path).metadata if path.is_dir() else None
 
 
 def _standing(entry: Json | None) -> str:

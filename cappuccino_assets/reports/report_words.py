@@ -23,8 +23,9 @@ def headline(record: CampaignRecord) -> str:
         return "No trial was worth archiving: nothing here is shown to beat buying and holding."
     if not n_gated:
         return "No model passed the gate: nothing here is shown to beat buying and holding."
-    models = "model" if n_gated == 1 else "models"
-    return f"{n_gated} of {len(record.standing['archive'])} archived {models} passed the gate."
+    n_archived = len(record.standing["archive"])
+    models = "model" if n_archived == 1 else "models"
+    return f"{n_gated} of {n_archived} archived {models} passed the gate."
 
 
 def n_passed(record: CampaignRecord) -> int:
