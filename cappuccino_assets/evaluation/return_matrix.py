@@ -12,13 +12,15 @@ from cappuccino_assets.types import FloatArray, IntArray
 _RETURNS = ("bot_return", "hodl_return")
 _MAX_NAMED = 5
 
+TrialFiles = Mapping[int, Path] | Mapping[str, Path]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReturnMatrix:
     """What each trial of a study did in each bar that all of them were tested on.
 
     Attributes:
-        trials: Number of each trial, ascending, N of them.
+        trials: Number or name of each trial, ascending, N of them.
         open_time: Open of each bar, UTC epoch seconds, shape (T,), ascending.
         bot_returns: Simple return of the agent's equity, the mean over the bar's tests, (T, N).
         hodl_returns: That of equal-weight buy and hold. Trials may differ: they begin their blocks
@@ -26,7 +28,7 @@ class ReturnMatrix:
         n_left_out: Bars that only some trials were tested on.
     """
 
-    trials: tuple[int, ...]
+    trials: tuple[int | str, ...]
     open_time: IntArray
     bot_returns: FloatArray
     hodl_returns: FloatArray
@@ -68,7 +70,7 @@ def bar_returns(frame: pl.DataFrame) -> pl.DataFrame:
     return bars.select("open_time", *_RETURNS)
 
 
-def study_returns(files: Mapping[int, Path], *, max_left_out: int = 0) -> ReturnMatrix:
+def study_returns(files: TrialFiles, *, max_left_out: int = 0) -> ReturnMatrix:
     """Gather the trials of a study, one file in memory at a time.
 
     A trial that looks back further begins later in each segment, so it lacks the bars of its
@@ -76,7 +78,8 @@ def study_returns(files: Mapping[int, Path], *, max_left_out: int = 0) -> Return
     more than the caller allows for.
 
     Args:
-        files: The returns.parquet of each trial, by its number.
+        files: The returns.parquet of each trial, by its number, or by a name where trials of
+            several studies are compared.
         max_left_out: Bars that some trial may lack; with lookbacks of L bars at most, L - 1 per
             segment of the history.
 
@@ -89,14 +92,14 @@ def study_returns(files: Mapping[int, Path], *, max_left_out: int = 0) -> Return
     """
     if not files:
         raise ValueError("A matrix of returns needs at least one trial.")
-    trials = sorted(files)
-    common, n_left_out = _common_bars(files, trials, max_left_out)
-    returns = np.empty((len(_RETURNS), common.height, len(trials)))
-    for column, trial in enumerate(trials):
-        bars = _trial_bars(trial, files[trial]).join(common, on="open_time", how="semi")
+    ordered: list[tuple[int | str, Path]] = sorted(files.items())
+    common, n_left_out = _common_bars(ordered, max_left_out)
+    returns = np.empty((len(_RETURNS), common.height, len(ordered)))
+    for column, (trial, file) in enumerate(ordered):
+        bars = _trial_bars(trial, file).join(common, on="open_time", how="semi")
         returns[..., column] = bars.select(_RETURNS).to_numpy().T
     return ReturnMatrix(
-        trials=tuple(trials),
+        trials=tuple(trial for trial, _ in ordered),
         open_time=common["open_time"].dt.epoch("s").to_numpy(),
         bot_returns=returns[0],
         hodl_returns=returns[1],
@@ -105,12 +108,12 @@ def study_returns(files: Mapping[int, Path], *, max_left_out: int = 0) -> Return
 
 
 def _common_bars(
-    files: Mapping[int, Path], trials: Sequence[int], max_left_out: int
+    files: Sequence[tuple[int | str, Path]], max_left_out: int
 ) -> tuple[pl.DataFrame, int]:
     """Bars that every trial has, and how many more only some have."""
-    times = {trial: _open_times(files[trial]) for trial in trials}
+    times = {trial: _open_times(file) for trial, file in files}
     counts = pl.concat(list(times.values())).group_by("open_time").len("n_trials")
-    common = counts.filter(pl.col("n_trials") == len(trials)).select("open_time").sort("open_time")
+    common = counts.filter(pl.col("n_trials") == len(files)).select("open_time").sort("open_time")
     n_left_out = counts.height - common.height
     if n_left_out > max_left_out:
         missing = {t: counts.height - each.height for t, each in times.items()}
@@ -127,13 +130,13 @@ def _open_times(file: Path) -> pl.DataFrame:
     return pl.scan_parquet(file).select(pl.col("open_time").unique()).collect()
 
 
-def _named(missing: Mapping[int, int]) -> str:
+def _named(missing: Mapping[int | str, int]) -> str:
     named = [f"trial {trial} lacks {n}" for trial, n in list(missing.items())[:_MAX_NAMED]]
     n_more = len(missing) - len(named)
     return ", ".join(named) + (f" and {n_more} more trials lack some" if n_more else "")
 
 
-def _trial_bars(trial: int, file: Path) -> pl.DataFrame:
+def _trial_bars(trial: int | str, file: Path) -> pl.DataFrame:
     try:
         return bar_returns(pl.read_parquet(file, columns=["split", "open_time", *_RETURNS]))
     except ValueError as error:

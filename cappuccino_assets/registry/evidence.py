@@ -1,6 +1,6 @@
 """What a search as a whole shows, and what one of its trials is worth after all that was tried."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -166,10 +166,10 @@ def campaign_evidence(warehouse: Warehouse, campaign: str) -> CampaignEvidence:
     n_trials = ledger.n_trials(campaign)
     sharpes = ledger.trial_sharpes(campaign)["sharpe_excess"].to_numpy()
     variance = float(sharpes.var(ddof=1)) if len(sharpes) > 1 else 0.0
-    files = [_returns(warehouse, each) for each in trials]
-    traded = [file for file, each in zip(files, trials, strict=True) if not each["no_trades"]]
+    files = {_name(each): _returns(warehouse, each) for each in trials}
+    traded = {_name(each): files[_name(each)] for each in trials if not each["no_trades"]}
     bars_per_year = Interval(trials[0]["interval"]).bars_per_year
-    n_bars = bar_returns(pl.read_parquet(files[0])).height
+    n_bars = bar_returns(pl.read_parquet(files[_name(trials[0])])).height
     luck = noise_variance(n_bars=n_bars, bars_per_year=bars_per_year)
     return CampaignEvidence(
         campaign=campaign,
@@ -237,7 +237,7 @@ def _minimum_bars(estimate: SharpeEstimate) -> int | None:
     return min_track_record_bars(estimate, confidence=CONFIDENCE)
 
 
-def _overfitting(files: Sequence[Path], bars_per_year: float) -> Overfitting | None:
+def _overfitting(files: Mapping[str, Path], bars_per_year: float) -> Overfitting | None:
     if len(files) < 2:
         return None
     matrix = _matrix(files)
@@ -276,13 +276,17 @@ def moved_in_every_half(returns: FloatArray) -> BoolArray:
     return moved
 
 
-def _matrix(files: Sequence[Path]) -> ReturnMatrix:
+def _matrix(files: Mapping[str, Path]) -> ReturnMatrix:
     """Every trial may lack the bars that its first observations of each block look back to."""
-    bars = pl.read_parquet(files[0], columns=["group", "open_time"])
+    bars = pl.read_parquet(next(iter(files.values())), columns=["group", "open_time"])
     times = bars["open_time"].dt.epoch("s").unique().sort()
     n_gaps = int((times.diff().drop_nulls() > times.diff().min()).sum())
     max_left_out = (_LONGEST_LOOKBACK - 1) * (bars["group"].n_unique() + n_gaps)
-    return study_returns(dict(enumerate(files)), max_left_out=max_left_out)
+    return study_returns(files, max_left_out=max_left_out)
+
+
+def _name(trial: Json) -> str:
+    return f"{trial['number']} of {trial['study_name']}"
 
 
 def _returns(warehouse: Warehouse, trial: Json) -> Path:
