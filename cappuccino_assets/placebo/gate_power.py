@@ -16,10 +16,7 @@ from cappuccino_assets.evaluation.metrics import sharpe_ratio
 from cappuccino_assets.evaluation.overfitting import probability_of_backtest_overfitting
 from cappuccino_assets.evaluation.performance import Performance
 from cappuccino_assets.evaluation.sharpe_statistics import (
-    SharpeEstimate,
-    deflated_sharpe_ratio,
     expected_max_sharpe_ratio,
-    probabilistic_sharpe_ratio,
 )
 from cappuccino_assets.placebo.outcomes import Variance, by_variance
 from cappuccino_assets.placebo.timers import (
@@ -35,7 +32,7 @@ from cappuccino_assets.registry.evidence import (
     N_BLOCKS,
     CampaignEvidence,
     Overfitting,
-    TrialEvidence,
+    excess_evidence,
     moved_in_every_half,
 )
 from cappuccino_assets.registry.findings import Findings, Retrain
@@ -195,7 +192,7 @@ def _findings(timer: Timer, market: TimedMarket, campaign: CampaignEvidence) -> 
     unseen, dearer = timer.unseen, timer.unseen_at_twice_the_costs
     return Findings(
         campaign=campaign,
-        trial=_trial_evidence(timer.seen - market.seen, campaign),
+        trial=excess_evidence(timer.seen - market.seen, campaign, intervals=None),
         turnover=0.0,
         exposure=timer.exposure,
         holdout=_performance(unseen, market.unseen, exposure=timer.exposure),
@@ -213,25 +210,6 @@ def _findings(timer: Timer, market: TimedMarket, campaign: CampaignEvidence) -> 
             for seed, returns in enumerate(timer.seeds)
         ),
         faults=(),
-    )
-
-
-def _trial_evidence(excess: FloatArray, campaign: CampaignEvidence) -> TrialEvidence:
-    estimate = SharpeEstimate.from_returns(excess, bars_per_year=campaign.bars_per_year)
-    deflated = [
-        deflated_sharpe_ratio(estimate, n_trials=campaign.n_trials, variance=variance)
-        for variance in (campaign.sharpe_variance, campaign.luck_variance)
-    ]
-    return TrialEvidence(
-        sharpe_excess=estimate.sharpe_ratio,
-        skew=estimate.skew,
-        kurtosis=estimate.kurtosis,
-        n_bars=estimate.n_bars,
-        probabilistic=probabilistic_sharpe_ratio(estimate),
-        deflated=deflated[1],
-        deflated_by_spread=deflated[0],
-        minimum_bars=None,
-        intervals=None,
     )
 
 

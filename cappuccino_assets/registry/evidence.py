@@ -198,7 +198,22 @@ def trial_evidence(returns: pl.DataFrame, campaign: CampaignEvidence) -> TrialEv
     """
     bars = bar_returns(returns)
     bot, hodl = (bars[name].to_numpy() for name in ("bot_return", "hodl_return"))
-    estimate = SharpeEstimate.from_returns(bot - hodl, bars_per_year=campaign.bars_per_year)
+    intervals = bootstrap_intervals(bot, hodl, bars_per_year=campaign.bars_per_year)
+    return excess_evidence(bot - hodl, campaign, intervals=intervals)
+
+
+def excess_evidence(
+    excess: FloatArray,
+    campaign: CampaignEvidence,
+    *,
+    intervals: dict[str, ConfidenceInterval] | None,
+) -> TrialEvidence:
+    """Judge simple returns above buy and hold, shape (T,), as those of a trial of a campaign.
+
+    Raises:
+        ValueError: If they do not vary, or cannot be.
+    """
+    estimate = SharpeEstimate.from_returns(excess, bars_per_year=campaign.bars_per_year)
     by_variance = [
         deflated_sharpe_ratio(estimate, n_trials=campaign.n_trials, variance=variance)
         for variance in (campaign.luck_variance, campaign.sharpe_variance)
@@ -212,7 +227,7 @@ def trial_evidence(returns: pl.DataFrame, campaign: CampaignEvidence) -> TrialEv
         deflated=by_variance[0],
         deflated_by_spread=by_variance[1],
         minimum_bars=_minimum_bars(estimate),
-        intervals=bootstrap_intervals(bot, hodl, bars_per_year=campaign.bars_per_year),
+        intervals=intervals,
     )
 
 
