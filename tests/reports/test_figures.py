@@ -1,12 +1,13 @@
 """Pictures: what is drawn is what is said."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
-from cappuccino_assets.registry.evidence import CampaignEvidence, Overfitting
+from cappuccino_assets.registry.evidence import Overfitting
 from cappuccino_assets.reports.axes import Axis
 from cappuccino_assets.reports.figures_equity import EquityBand, EquityLine, equity_figure
 from cappuccino_assets.reports.figures_parameters import parameters_figure, seeds_figure
@@ -18,7 +19,7 @@ from cappuccino_assets.reports.figures_trials import (
 )
 from cappuccino_assets.reports.markup import element, joined, table
 from cappuccino_assets.reports.svg import Chart, extremes
-from tests.registry.findings import FAILED_SEED, of_excesses
+from tests.registry.findings import CAMPAIGN, FAILED_SEED, of_excesses
 
 HOURS = 3600.0 * np.arange(1, 5)
 OVERFITTING = Overfitting(
@@ -29,11 +30,10 @@ OVERFITTING = Overfitting(
     n_bars=160,
     logits=((-1.5, 1), (-0.5, 1), (0.0, 1), (0.2, 1), (0.7, 2), (1.0, 1), (2.0, 1)),
 )
-EVIDENCE = CampaignEvidence(
-    campaign="c",
+EVIDENCE = replace(
+    CAMPAIGN,
     n_trials=60,
     n_bars=8760,
-    bars_per_year=8760,
     sharpe_variance=1.0,
     luck_variance=1.0,
     expected_best=2.34,
