@@ -24,6 +24,7 @@ class Effort:
     n_days_of_features: int
     n_decisions: int
     n_trials_of_memory: int
+    n_trials_stored: int
     has_mini_runs: bool
 
 
@@ -48,6 +49,7 @@ FULL = Effort(
     n_days_of_features=365,
     n_decisions=1_000,
     n_trials_of_memory=200,
+    n_trials_stored=100_000,
     has_mini_runs=True,
 )
 QUICK = Effort(
@@ -66,5 +68,6 @@ QUICK = Effort(
     n_days_of_features=30,
     n_decisions=200,
     n_trials_of_memory=0,
+    n_trials_stored=2_000,
     has_mini_runs=False,
 )

@@ -55,7 +55,7 @@ def _study(n_trials: int) -> list[float]:
     def watch(_: optuna.Study) -> None:
         each.append(_resident_mib())
 
-    with empty_warehouse() as layout, study_storage(layout.studies) as storage:
+    with empty_warehouse() as layout, study_storage(layout) as storage:
         top_up(plan, layout, storage, objective, on_trial=watch)
     return each
 

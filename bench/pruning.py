@@ -177,7 +177,7 @@ def real_study(regime: Regime, seed: int, rule: PruningRule | None) -> dict[str,
     search = market(regime, seed)
     profile = replace(MINI, pruning=rule)
     plan = study_plan(search, regime, seed, n_trials=N_STUDY, profile=profile)
-    with empty_warehouse() as layout, study_storage(layout.studies) as storage:
+    with empty_warehouse() as layout, study_storage(layout) as storage:
 
         def objective(params: dict[str, Value], number: int, prune: Pruner | None) -> float:
             return run_trial(plan, params, number, search, layout, prune=prune)["score"]

@@ -104,7 +104,7 @@ def _ask_and_tell(plan: StudyPlan, layout: WarehouseLayout, n_before: int, n_tri
         each.append(time.perf_counter() - clock[0])
         clock[0] = time.perf_counter()
 
-    with study_storage(layout.studies) as storage:
+    with study_storage(layout) as storage:
         open_study(plan, storage).add_trials(drawn_trials(plan.space, n_before))
         longer = replace(plan, n_trials=n_before + n_trials)
         clock[0] = time.perf_counter()

@@ -9,7 +9,7 @@ import dagster as dg
 from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS
 from cappuccino_assets.settings import Settings, read_settings
-from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.layout import WarehouseLayout, configured_layout
 from cappuccino_assets.training.compute import Compute
 from cappuccino_assets.tuning.profiles import Profile, profile_named
 
@@ -30,7 +30,7 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
     @property
     def layout(self) -> WarehouseLayout:
         """Where everything lies."""
-        return WarehouseLayout(root=_settings(warehouse=self.root).warehouse)
+        return configured_layout(_settings(warehouse=self.root))
 
     @property
     def database(self) -> "Warehouse":

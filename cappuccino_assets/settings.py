@@ -33,6 +33,17 @@ class Settings(BaseSettings):
         default=REPOSITORY_ROOT / "warehouse",
         description="Folder of everything that is written, but for Dagster's own history.",
     )
+    studies_url: SecretStr | None = Field(
+        default=None,
+        description="Database of the studies, for example postgresql+psycopg2://user@host/name; "
+        "a SQLite file in the warehouse where None.",
+    )
+    artifacts_url: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Place through which several machines share their results, as fsspec names "
+        "it, for example file:///mnt/shared/cappuccino.",
+    )
     source: Literal["simulated", "files", "alpaca"] = "simulated"
     bars: Path | None = Field(default=None, description="File of bars, for the source `files`.")
     symbols: Annotated[tuple[str, ...] | None, NoDecode] = Field(
@@ -73,6 +84,14 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         """Read paths from the working directory of now, whatever it is later."""
         return None if path is None else path.expanduser().resolve()
+
+    @field_validator("studies_url")
+    @classmethod
+    def _of_a_server(cls, url: SecretStr | None) -> SecretStr | None:
+        """Only PostgreSQL has the locks that several machines need; its driver must be named."""
+        if url is not None and not url.get_secret_value().startswith("postgresql+psycopg2://"):
+            raise ValueError("The database of the studies begins with postgresql+psycopg2://")
+        return url
 
     @field_validator("symbols", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from cappuccino_assets.cli.output import AsJson, answer_console, print_json
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.settings import current_settings
-from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.layout import configured_layout
 from cappuccino_assets.types import Json
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def analysis(
     from cappuccino_assets.reports.analysis import hyperparameter_analysis
     from cappuccino_assets.storage.warehouse import Warehouse
 
-    warehouse = Warehouse(WarehouseLayout(root=current_settings().warehouse))
+    warehouse = Warehouse(configured_layout(current_settings()))
     campaign, _, one = (study or _active(warehouse)).partition("/")
     answer = hyperparameter_analysis(warehouse, campaign)
     if one:

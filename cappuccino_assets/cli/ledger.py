@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from cappuccino_assets.cli.output import AsJson, answer_console, print_json
 from cappuccino_assets.settings import current_settings
-from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.layout import configured_layout
 from cappuccino_assets.types import Json
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def show(campaign: Campaign = None, as_json: AsJson = False) -> None:
 def _warehouse() -> "Warehouse":
     from cappuccino_assets.storage.warehouse import Warehouse
 
-    return Warehouse(WarehouseLayout(root=current_settings().warehouse))
+    return Warehouse(configured_layout(current_settings()))
 
 
 def _verdict(audit: Json) -> str:

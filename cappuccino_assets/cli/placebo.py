@@ -8,7 +8,7 @@ import typer
 
 from cappuccino_assets.cli.output import AsJson, print_json
 from cappuccino_assets.settings import current_settings
-from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.layout import configured_layout
 
 if TYPE_CHECKING:
     from cappuccino_assets.placebo.arms import Arm
@@ -45,7 +45,7 @@ def placebo(
     What was run before is kept and counted; only what is missing is run. With `--studies 0` nothing
     is run.
     """
-    layout = WarehouseLayout(root=current_settings().warehouse)
+    layout = configured_layout(current_settings())
     from cappuccino_assets.cli.placebo_screen import print_placebo, show_batch, show_study
     from cappuccino_assets.placebo.gate_power import measure_gate
     from cappuccino_assets.placebo.report import placebo_report

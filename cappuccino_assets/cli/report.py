@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from cappuccino_assets.cli.output import AsJson, answer_console, print_json
 from cappuccino_assets.settings import current_settings
-from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.layout import configured_layout
 
 
 def report(
@@ -32,7 +32,7 @@ def report(
 
     if output is not None and output.suffix != ".html":
         raise typer.BadParameter(f"a page ends in .html, not as {output}.", param_hint="--output")
-    warehouse = Warehouse(WarehouseLayout(root=current_settings().warehouse))
+    warehouse = Warehouse(configured_layout(current_settings()))
     written = write_training_report(warehouse, study, output=output)
     if as_json:
         print_json(written.to_json())

@@ -6,7 +6,7 @@ import typer
 
 from cappuccino_assets.cli.output import AsJson, answer_console, print_json
 from cappuccino_assets.settings import current_settings
-from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.layout import configured_layout
 from cappuccino_assets.types import Json
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def rollback(
     """
     from cappuccino_assets.live.rollback import roll_back
 
-    manifest = roll_back(WarehouseLayout(root=current_settings().warehouse), to=to)
+    manifest = roll_back(configured_layout(current_settings()), to=to)
     if as_json:
         print_json(_answer(manifest))
         return

@@ -2,7 +2,7 @@
 
 from cappuccino_assets.cli.output import AsJson, print_json
 from cappuccino_assets.settings import current_settings
-from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.layout import configured_layout
 
 
 def status(as_json: AsJson = False) -> None:
@@ -10,7 +10,7 @@ def status(as_json: AsJson = False) -> None:
     from cappuccino_assets.reports.standing import campaign_standing
     from cappuccino_assets.storage.warehouse import Warehouse
 
-    layout = WarehouseLayout(root=current_settings().warehouse)
+    layout = configured_layout(current_settings())
     standing = campaign_standing(Warehouse(layout))
     if as_json:
         print_json(standing)

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from cappuccino_assets.cli.output import AsJson, answer_console, print_json
 from cappuccino_assets.settings import current_settings
-from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.layout import configured_layout
 
 if TYPE_CHECKING:
     from cappuccino_assets.registry.verifier import Verification
@@ -32,7 +32,7 @@ def verify(
     from cappuccino_assets.registry.verifier import verify as verify_entry
     from cappuccino_assets.storage.warehouse import Warehouse
 
-    warehouse = Warehouse(WarehouseLayout(root=current_settings().warehouse))
+    warehouse = Warehouse(configured_layout(current_settings()))
     found = verify_entry(warehouse, code, retrain=retrain)
     if as_json:
         print_json(found.to_json())

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cappuccino_assets.cli.output import AsJson, answer_console, print_json
 from cappuccino_assets.settings import current_settings
-from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.layout import configured_layout
 from cappuccino_assets.types import Json
 
 
@@ -47,7 +47,7 @@ def _gate(reasons: list[Json]) -> Table:
 def _entry(code: str) -> Json | None:
     from cappuccino_assets.registry.entries import verify_entry
 
-    path = WarehouseLayout(root=current_settings().warehouse).archive / code
+    path = configured_layout(current_settings()).archive / code
     return verify_entry(path).metadata if path.is_dir() else None
 
 

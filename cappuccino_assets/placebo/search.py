@@ -94,7 +94,7 @@ def _run(plans: Sequence[StudyPlan], warehouse: Warehouse) -> None:
     layout = warehouse.layout
     for plan in plans:
         require_enough_history(plan, load_arrays(plan.arrays))
-    with study_storage(layout.studies) as storage:
+    with study_storage(layout) as storage:
         for plan in plans:
             top_up(plan, layout, storage, objective_of(plan, layout, ANYWHERE))
     collect(warehouse, plans)

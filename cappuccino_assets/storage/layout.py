@@ -3,12 +3,23 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from cappuccino_assets.settings import Settings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarehouseLayout:
-    """The paths of one warehouse; nothing else spells them."""
+    """The paths of one warehouse; nothing else spells them.
+
+    Attributes:
+        root: The warehouse's folder.
+        studies_url: Database of the studies, where several machines search; None for the one in
+            the folder.
+        artifacts_url: Place that several machines share their results through; None for one.
+    """
 
     root: Path
+    studies_url: str | None = None
+    artifacts_url: str | None = None
 
     @property
     def bars(self) -> Path:
@@ -22,7 +33,7 @@ class WarehouseLayout:
 
     @property
     def studies(self) -> Path:
-        """Optuna's SQLite database."""
+        """Optuna's SQLite database, where there is no `studies_url`."""
         return self.root / "studies.db"
 
     @property
@@ -177,6 +188,16 @@ class WarehouseLayout:
     def phase2_comparison(self) -> Path:
         """Outcome of phase 2."""
         return self.root / "phase2_comparison.json"
+
+
+def configured_layout(settings: Settings) -> WarehouseLayout:
+    """Lay a warehouse out as the settings say."""
+    url = settings.studies_url
+    return WarehouseLayout(
+        root=settings.warehouse,
+        studies_url=None if url is None else url.get_secret_value(),
+        artifacts_url=settings.artifacts_url,
+    )
 
 
 def _of_trial(folder: Path, study_name: str, number: int) -> Path:

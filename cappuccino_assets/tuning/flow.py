@@ -21,7 +21,15 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import exclusive
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.spaces import suggest
-from cappuccino_assets.tuning.studies import BEGUN, EARLY, n_done, open_study, pruner_of, put_back
+from cappuccino_assets.tuning.studies import (
+    BEGUN,
+    EARLY,
+    ask,
+    n_done,
+    open_study,
+    pruner_of,
+    put_back,
+)
 from cappuccino_assets.tuning.tasks import Objective, Outcome, Result, Rival, Task, perform
 from cappuccino_assets.types import Json
 
@@ -125,7 +133,7 @@ class StudyFlow:
         rivals = self._rivals(number)
         seed = self.plan.seed_of("sampler", number)
         self.study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
-        trial = self.study.ask()
+        trial = ask(self.study)
         params = suggest(trial, self.plan.space)
         self._running[number] = trial
         if EARLY in trial.user_attrs:

@@ -14,7 +14,7 @@ from cappuccino_assets.types import Json
 
 def records_of(warehouse: Warehouse, plans: Sequence[StudyPlan]) -> list[Json]:
     """Read the search's own record of some studies, one row per trial."""
-    with study_storage(warehouse.layout.studies) as storage:
+    with study_storage(warehouse.layout) as storage:
         return trial_records(plans, storage)
 
 

@@ -13,11 +13,15 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from cappuccino_assets.errors import CampaignMismatchError
+from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import PruningRule
 
 DONE: Final = (TrialState.COMPLETE, TrialState.PRUNED)
+HEARTBEAT_S: Final = 10
+GRACE_S: Final = 60
 _BUSY_TIMEOUT_S: Final = 60
+_SERVER_ARGUMENTS: Final = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 10}
 _MAX_RETRIES: Final = 3
 BEGUN: Final = "begun"  # attributes of a trial: whether a process has it,
 EARLY: Final = "early"  # the result that waits for those of earlier trials,
@@ -25,25 +29,39 @@ _GIVEN_UP: Final = "given_up"  # and the reasons of its tries in vain
 
 
 @contextmanager
-def study_storage(path: Path) -> Iterator[RDBStorage]:
-    """Open the SQLite database of all studies, and close it in the end.
-
-    Readers never block the writer (WAL), and writers wait for each other.
+def study_storage(
+    layout: WarehouseLayout, *, heartbeat_s: int = HEARTBEAT_S, grace_s: int = GRACE_S
+) -> Iterator[RDBStorage]:
+    """Open the database of all studies, and close it in the end.
 
     Args:
-        path: The database; it is made where it is absent.
+        layout: Where it is: on a server, or a file, which is made where it is absent.
+        heartbeat_s: Seconds between two signs of life of a trial that is run.
+        grace_s: Seconds without one after which a trial of another machine counts as given up.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-    storage = RDBStorage(
-        f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _BUSY_TIMEOUT_S}}
-    )
+    url, arguments = layout.studies_url, _SERVER_ARGUMENTS
+    if url is None:
+        url, arguments = _sqlite_url(layout.studies), {"timeout": _BUSY_TIMEOUT_S}
+    with _experimental_allowed():
+        storage = RDBStorage(
+            url,
+            engine_kwargs={"connect_args": arguments},
+            heartbeat_interval=heartbeat_s,
+            grace_period=grace_s,
+        )
     try:
         yield storage
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def _sqlite_url(path: Path) -> str:
+    """Make the file where it is absent; readers never block the writer, and writers wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    return f"sqlite:///{path}"
 
 
 def open_study(plan: StudyPlan, storage: RDBStorage) -> optuna.Study:
@@ -63,6 +81,13 @@ def open_study(plan: StudyPlan, storage: RDBStorage) -> optuna.Study:
         elif stored.get(field) != asked:
             raise _mismatch(plan.study_name, field, stored.get(field), asked)
     return study
+
+
+def ask(study: optuna.Study) -> optuna.Trial:
+    """Ask for the next trial; Optuna warns that `ask` sends no sign of life, which workers do."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Heartbeat of storage", category=UserWarning)
+        return study.ask()
 
 
 def n_done(study: optuna.Study) -> int:
@@ -130,7 +155,7 @@ def why_hopeless(trial: optuna.Trial, rule: PruningRule, values: Sequence[float]
 
 @contextmanager
 def _experimental_allowed() -> Iterator[None]:
-    """The Wilcoxon pruner has been experimental in Optuna since its version 3.6."""
+    """Heartbeats and the Wilcoxon pruner have been experimental in Optuna for years."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         yield

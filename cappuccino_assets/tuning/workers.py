@@ -82,7 +82,7 @@ def run_studies(
         choose_device(compute.device)
     for plan in plans:
         require_enough_history(plan, load_arrays(plan.arrays))
-    with study_storage(layout.studies) as storage, ExitStack() as stack:
+    with study_storage(layout) as storage, ExitStack() as stack:
         states = [state_of(open_study(plan, storage)) for plan in plans]
         meter = _Meter(plans, states)
         for state in states:

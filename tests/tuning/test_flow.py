@@ -34,7 +34,7 @@ def layout(tmp_path: Path) -> WarehouseLayout:
 
 @pytest.fixture
 def storage(layout: WarehouseLayout) -> Iterator[RDBStorage]:
-    with study_storage(layout.studies) as opened:
+    with study_storage(layout) as opened:
         yield opened
 
 
@@ -55,7 +55,7 @@ def finished(
 
 def in_folder(folder: Path, act: Callable[[WarehouseLayout, RDBStorage], Trials]) -> Trials:
     layout = WarehouseLayout(root=folder)
-    with study_storage(layout.studies) as storage:
+    with study_storage(layout) as storage:
         return act(layout, storage)
 
 

@@ -45,7 +45,7 @@ def layout(tmp_path: Path) -> WarehouseLayout:
 
 @pytest.fixture
 def storage(layout: WarehouseLayout) -> Iterator[RDBStorage]:
-    with study_storage(layout.studies) as opened:
+    with study_storage(layout) as opened:
         yield opened
 
 
@@ -129,7 +129,7 @@ def test_incident_39_a_database_that_is_locked_for_a_while_is_waited_for(
     layout: WarehouseLayout,
 ) -> None:
     plan = plan_of(2)
-    with study_storage(layout.studies):
+    with study_storage(layout):
         pass  # makes it
     impatient = RDBStorage(
         f"sqlite:///{layout.studies}", engine_kwargs={"connect_args": {"timeout": 0.05}}

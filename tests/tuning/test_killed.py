@@ -72,7 +72,7 @@ def step_of(checkpoint: Path) -> int:
 
 def looks_of(plan: StudyPlan, layout: WarehouseLayout) -> list[dict[int, float]]:
     """What each trial's splits were like part of the way; empty without pruning."""
-    with study_storage(layout.studies) as storage:
+    with study_storage(layout) as storage:
         return [trial.intermediate_values for trial in open_study(plan, storage).trials]
 
 
@@ -195,7 +195,7 @@ def test_a_trial_that_ended_untold_is_run_again_as_if_it_had_not(tmp_path: Path)
     layout = WarehouseLayout(root=tmp_path)
     plan = plan_of(layout)
     objective = objective_of(plan, layout)
-    with study_storage(layout.studies) as storage:
+    with study_storage(layout) as storage:
         with flowing(plan, layout, storage) as flow:
             task = flow.take()
             assert task is not None

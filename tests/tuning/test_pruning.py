@@ -47,7 +47,7 @@ def layout(tmp_path: Path) -> WarehouseLayout:
 
 @pytest.fixture
 def storage(layout: WarehouseLayout) -> Iterator[RDBStorage]:
-    with study_storage(layout.studies) as opened:
+    with study_storage(layout) as opened:
         yield opened
 
 
@@ -241,7 +241,7 @@ def test_a_study_with_pruned_trials_interrupted_goes_on_as_if_it_had_not_been(
     def trials_of(name: str, *targets: int) -> list[tuple[object, ...]]:
         layout = WarehouseLayout(root=tmp_path / name)
         plan = plan_of(search)
-        with study_storage(layout.studies) as storage:
+        with study_storage(layout) as storage:
             for n_trials in targets:
                 drawn = [(0.1, WORSE), (0.5, BEST)] + [(0.2, WORSE), (0.3, BEST)] * 6
                 study_of(plan, layout, storage, drawn[:n_trials])
@@ -339,7 +339,7 @@ def whole_study(
     profile = replace(ONE_BY_ONE, pruning=rule)
     plan = small_plan(arrays, n_trials=n_trials, profile=profile)
     plan = replace(plan, arrays=save_arrays(layout.features, arrays))
-    with study_storage(layout.studies) as storage:
+    with study_storage(layout) as storage:
         top_up(plan, layout, storage, objective_of(plan, layout))
         return plan, trial_records([plan], storage)
 

@@ -45,7 +45,7 @@ def layout(tmp_path: Path) -> WarehouseLayout:
 
 @pytest.fixture
 def storage(layout: WarehouseLayout) -> Iterator[RDBStorage]:
-    with study_storage(layout.studies) as opened:
+    with study_storage(layout) as opened:
         yield opened
 
 

@@ -40,7 +40,7 @@ def run(
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> list[tuple[str, int, float]]:
     run_studies(plans, n_workers=n_workers, layout=layout, on_progress=on_progress)
-    with study_storage(layout.studies) as storage:
+    with study_storage(layout) as storage:
         records = trial_records(plans, storage)
     return [(record["study_name"], record["number"], record["value"]) for record in records]
 
@@ -101,7 +101,7 @@ def test_incident_46_what_happens_in_the_hold_out_changes_no_trial(
     def tried(arrays: FeatureArrays, folder: str) -> Json:
         layout = WarehouseLayout(root=tmp_path / folder)
         stored = replace(plan, arrays=save_arrays(layout.features, arrays))
-        with study_storage(layout.studies) as storage:
+        with study_storage(layout) as storage:
             top_up(stored, layout, storage, objective_of(stored, layout))
         record = read_json(layout.trial(plan.study_name, 0) / "trial.json")
         return {name: value for name, value in record.items() if name not in TIMES}
@@ -125,7 +125,7 @@ def test_a_worker_that_dies_stops_the_run_which_can_then_be_continued(tmp_path: 
         run(plans, layout, 1, kill)
     run(plans, layout, 1)
 
-    with study_storage(layout.studies) as storage:
+    with study_storage(layout) as storage:
         states = [record["state"] for record in trial_records(plans, storage)]
     assert states.count("COMPLETE") == 4
     assert set(states) == {"COMPLETE"}
@@ -144,7 +144,7 @@ def test_what_cannot_be_searched_is_refused_before_a_worker_starts(tmp_path: Pat
     layout = WarehouseLayout(root=tmp_path)
     (plan,) = plans_of(layout, 1)
     short = save_arrays(layout.features, small_arrays(600))
-    with study_storage(layout.studies) as storage:
+    with study_storage(layout) as storage:
         open_study(plan, storage)
 
     with pytest.raises(HistoryTooShortError, match="850 bars, but at least"):
