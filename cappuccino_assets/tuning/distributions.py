@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
+from math import exp, log
 from typing import TYPE_CHECKING, cast
 
 from cappuccino_assets.types import Json
@@ -29,6 +30,27 @@ class Distribution(ABC):
         """Turn what Optuna keeps into the parameter's value."""
         return raw
 
+    def raw(self, value: Value) -> Value:
+        """Turn the parameter's value into what Optuna keeps."""
+        return value
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether its values are numbers, not categories."""
+        return True
+
+    @abstractmethod
+    def place(self, value: Value) -> float:
+        """Say where a value lies: 0 is the low end, 1 the high one, on the scale it is drawn on."""
+
+    @abstractmethod
+    def at(self, place: float) -> Value:
+        """Find the value nearest to a place; what is outside of [0, 1] is its nearer end."""
+
+    @abstractmethod
+    def contains(self, value: Value) -> bool:
+        """Whether it could have yielded a value."""
+
     def to_json(self) -> Json:
         """Describe the range, so that two can be compared."""
         return {"kind": type(self).__name__, **asdict(self)}
@@ -50,6 +72,23 @@ class Uniform(Distribution):
         """Round away what binary fractions add to the grid."""
         return round(float(raw), _DECIMALS)
 
+    @property
+    def n_steps(self) -> int:
+        """Steps from the low end to the high one."""
+        return round((self.high - self.low) / self.step)
+
+    def place(self, value: Value) -> float:
+        """Say where a value lies in [0, 1]."""
+        return _share(float(value), self.low, self.high)
+
+    def at(self, place: float) -> Value:
+        """Find the grid's value nearest to a place."""
+        return self.value(self.low + self.step * round(_clipped(place) * self.n_steps))
+
+    def contains(self, value: Value) -> bool:
+        """Whether a value is on the grid."""
+        return _is_number(value) and self.at(self.place(value)) == value
+
 
 @dataclass(frozen=True, slots=True)
 class LogUniform(Distribution):
@@ -61,6 +100,18 @@ class LogUniform(Distribution):
     def draw(self, trial: "Trial", raw_name: str) -> Value:
         """Let a trial choose."""
         return trial.suggest_float(raw_name, self.low, self.high, log=True)
+
+    def place(self, value: Value) -> float:
+        """Say where a value lies in [0, 1]."""
+        return _share(log(float(value)), log(self.low), log(self.high))
+
+    def at(self, place: float) -> Value:
+        """Find the value at a place."""
+        return _between(self.low, self.high, _clipped(place))
+
+    def contains(self, value: Value) -> bool:
+        """Whether a value is between the ends."""
+        return _is_number(value) and self.low <= float(value) <= self.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +137,25 @@ class OneMinusLogUniform(Distribution):
         """Take the complement and round it."""
         return round(1.0 - float(raw), self.decimals)
 
+    def raw(self, value: Value) -> Value:
+        """Take the complement of a value."""
+        return round(1.0 - float(value), self.decimals)
+
+    def place(self, value: Value) -> float:
+        """Say where the complement of a value lies in [0, 1]."""
+        return _share(log(float(self.raw(value))), log(self.low), log(self.high))
+
+    def at(self, place: float) -> Value:
+        """Find the value at a place of the complement."""
+        return self.value(_between(self.low, self.high, _clipped(place)))
+
+    def contains(self, value: Value) -> bool:
+        """Whether a value is a rounded one whose complement is between the ends."""
+        if not _is_number(value):
+            return False
+        raw = self.raw(value)
+        return self.low <= float(raw) <= self.high and self.value(raw) == value
+
 
 @dataclass(frozen=True, slots=True)
 class Integers(Distribution):
@@ -100,6 +170,29 @@ class Integers(Distribution):
         """Let a trial choose."""
         return trial.suggest_int(raw_name, self.low, self.high, step=self.step, log=self.log)
 
+    @property
+    def n_steps(self) -> int:
+        """Steps from the low end to the high one."""
+        return (self.high - self.low) // self.step
+
+    def place(self, value: Value) -> float:
+        """Say where a value lies in [0, 1]."""
+        if self.log:
+            return _share(log(float(value)), log(self.low), log(self.high))
+        return _share(float(value), self.low, self.high)
+
+    def at(self, place: float) -> Value:
+        """Find the whole number nearest to a place."""
+        if self.log:
+            return round(_between(self.low, self.high, _clipped(place)))
+        return self.low + self.step * round(_clipped(place) * self.n_steps)
+
+    def contains(self, value: Value) -> bool:
+        """Whether a value is one of the whole numbers."""
+        if type(value) is not int or not self.low <= value <= self.high:
+            return False
+        return (value - self.low) % self.step == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Choice(Distribution):
@@ -111,6 +204,40 @@ class Choice(Distribution):
         """Let a trial choose."""
         return cast(Value, trial.suggest_categorical(raw_name, self.values))
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether its values are numbers, not categories."""
+        return all(map(_is_number, self.values))
+
+    def place(self, value: Value) -> float:
+        """Say where a value lies in the list, from 0 to 1."""
+        return _share(self.values.index(value), 0, len(self.values) - 1)
+
+    def at(self, place: float) -> Value:
+        """Find the value nearest to a place of the list."""
+        return self.values[round(_clipped(place) * (len(self.values) - 1))]
+
+    def contains(self, value: Value) -> bool:
+        """Whether a value is one of those listed; 1.0 and True are not 1."""
+        return any(value == each and type(value) is type(each) for each in self.values)
+
     def to_json(self) -> Json:
         """Describe the range, so that two can be compared."""
         return {"kind": type(self).__name__, "values": list(self.values)}
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _share(value: float, low: float, high: float) -> float:
+    return 0.0 if high == low else (value - low) / (high - low)
+
+
+def _clipped(place: float) -> float:
+    return min(max(place, 0.0), 1.0)
+
+
+def _between(low: float, high: float, share: float) -> float:
+    """A number between two on a logarithmic scale, whatever rounding does at the ends."""
+    return min(max(exp(log(low) + share * (log(high) - log(low))), low), high)
