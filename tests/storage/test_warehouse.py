@@ -296,3 +296,49 @@ def test_the_published_file_holds_what_was_in_the_log(warehouse):
     warehouse.ingest([trial(number, 0.1) for number in range(2000)], [], [])
     with duckdb.connect(warehouse.layout.database, read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM trials").fetchone() == (2000,)
+
+
+def test_a_parameter_that_comes_twice_is_refused(warehouse):
+    twice = [param(0, "gamma", "0.98"), param(0, "gamma", "0.99")]
+    with pytest.raises(WarehouseError, match="Parameter gamma of trial 0 comes twice"):
+        warehouse.ingest([trial(0, 0.1)], twice, [])
+    with pytest.raises(WarehouseError, match="nothing was published"):
+        rows(warehouse, "trial_params")
+
+
+def test_the_best_trials_of_a_study_are_by_sign_and_of_that_study(warehouse):
+    other = [trial(3, 9.0, study_name="c/phase2_ddqn")]
+    warehouse.ingest([trial(0, -0.9), trial(1, -0.1), trial(2, -0.5), *other], [], [])
+    best = warehouse.query("top_trials", {"study_name": "c/phase2_ppo", "n": 2})
+    assert best["number"].to_list() == [1, 2]
+
+
+def test_what_ended_last_comes_first_whatever_its_study_and_state(warehouse):
+    ends = [STARTED.replace(minute=minute) for minute in (5, 9, 7)]
+    trials = [
+        trial(0, 0.1, completed_at=ends[0]),
+        trial(1, None, state="FAIL", completed_at=ends[1]),
+        trial(0, 0.2, study_name="c/phase2_ddqn", completed_at=ends[2]),
+    ]
+    warehouse.ingest(trials, [], [])
+    found = warehouse.query("recent_trials", {"n": 2})
+    assert found["completed_at"].to_list() == [ends[1], ends[2]]
+
+
+def test_quantiles_of_a_parameter_are_of_complete_trials_of_the_study(warehouse):
+    def gamma(number, value, **study):
+        return param(number, "gamma", str(value), **study) | {"value_number": value}
+
+    other = {"study_name": "c/phase2_ddqn"}
+    trials = [*(trial(number, 0.1) for number in range(5)), trial(5, None, state="PRUNED")]
+    values = [*(gamma(number, 10.0 * number) for number in range(5)), gamma(5, 1e9)]
+    words = [param(number, "lr_schedule", '"linear"') for number in range(5)]
+    warehouse.ingest(
+        [*trials, trial(0, 0.2, **other)], [*values, *words, gamma(0, -1.0, **other)], []
+    )
+    (found,) = warehouse.query("param_quantiles", {"study_name": "c/phase2_ppo"}).to_dicts()
+    assert found == {
+        "parameter": "gamma",
+        "n_trials": 5,
+        "quantiles": [4.0, 10.0, 20.0, 30.0, 36.0],
+    }
