@@ -16,6 +16,7 @@ from cappuccino_assets.cli.report import report
 from cappuccino_assets.cli.rollback import rollback
 from cappuccino_assets.cli.run import run
 from cappuccino_assets.cli.status import status
+from cappuccino_assets.cli.studies import studies
 from cappuccino_assets.cli.verify import verify
 from cappuccino_assets.cli.vin import vin
 from cappuccino_assets.errors import CappuccinoError
@@ -39,6 +40,7 @@ app.command()(rollback)
 app.command()(vin)
 app.command()(verify)
 app.add_typer(ledger, name="ledger")
+app.add_typer(studies, name="studies")
 
 
 def main() -> None:

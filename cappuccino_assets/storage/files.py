@@ -104,12 +104,10 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         frame.write_parquet(temporary)
-        _sync_file(temporary)
-        temporary.replace(path)
+        put_in_place(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -118,12 +116,17 @@ def copy_file(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         shutil.copyfile(source, temporary)
-        _sync_file(temporary)
-        temporary.replace(target)
+        put_in_place(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Replace a file by a finished one of the same folder, once the disk has it."""
+    _sync_file(temporary)
+    temporary.replace(path)
+    _sync_folder(path.parent)
 
 
 @contextmanager
