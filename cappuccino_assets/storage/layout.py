@@ -42,6 +42,11 @@ class WarehouseLayout:
         return self.root / ".search.lock"
 
     @property
+    def pull_lock(self) -> Path:
+        """The kernel lock of whoever fetches a folder from the shared place."""
+        return self.root / ".pull.lock"
+
+    @property
     def trials(self) -> Path:
         """Results of trials, a folder per study and number."""
         return self.root / "trials"
