@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from math import exp, log
+from math import exp, isfinite, log
 from typing import TYPE_CHECKING, cast
 
 from cappuccino_assets.types import Json
@@ -227,7 +227,7 @@ class Choice(Distribution):
 
 
 def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _share(value: float, low: float, high: float) -> float:

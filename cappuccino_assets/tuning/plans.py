@@ -9,6 +9,7 @@ from cappuccino_assets.evaluation.cpcv import CombinatorialPurgedSplits
 from cappuccino_assets.features.arrays import FeatureArrays
 from cappuccino_assets.features.contract import FeatureContract, Layout, market_contract
 from cappuccino_assets.market.intervals import Interval, Timeframe
+from cappuccino_assets.tuning.advisors import ANALYSIS, OFF
 from cappuccino_assets.tuning.distributions import Integers
 from cappuccino_assets.tuning.holdout import bars_for_rows
 from cappuccino_assets.tuning.profiles import Profile
@@ -38,6 +39,7 @@ class StudyPlan:
         history_from: Open time of the campaign's first bar, UTC.
         holdout_from: Time from which on no trial sees anything, UTC; the whole campaign's.
         arrays: Folder of the feature arrays, the hold-out included.
+        advisor: Who proposes configurations: `analysis`, `off` or package.module:Factory.
     """
 
     study_name: str
@@ -54,6 +56,7 @@ class StudyPlan:
     history_from: datetime
     holdout_from: datetime
     arrays: Path
+    advisor: str = ANALYSIS
 
     @property
     def phase(self) -> int:
@@ -81,6 +84,14 @@ class StudyPlan:
         )
 
     @property
+    def advice(self) -> Json | None:
+        """Who is asked for advice, and after how many trials each time; None where nobody is."""
+        every = self.profile.advise_every
+        if self.advisor == OFF or every is None or every >= self.n_trials:
+            return None
+        return {"advisor": self.advisor, "every": every}
+
+    @property
     def identity(self) -> Json:
         """What a study may not change while it is continued."""
         return {
@@ -100,6 +111,7 @@ class StudyPlan:
             ],
             "pruning": None if self.profile.pruning is None else self.profile.pruning.to_json(),
             "n_asked_ahead": self.profile.n_asked_ahead,
+            "advice": self.advice,
             "holdout_from": self.holdout_from.isoformat(),
             "space": self.space.to_json(),
         }

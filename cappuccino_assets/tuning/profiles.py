@@ -34,6 +34,8 @@ class Profile:
             others before it are known, so it is part of what a seed reproduces.
         n_retrains: Further seeds with which a finalist is trained anew before it may pass the gate;
             0 for none, and then nothing can pass.
+        advise_every: After how many further trials a study's advisor is asked; None for never. A
+            study that has no more trials than that is never advised.
     """
 
     name: str
@@ -50,13 +52,16 @@ class Profile:
     checkpoint_steps: int | None = None
     n_asked_ahead: int = 4
     n_retrains: int = 5
+    advise_every: int | None = 50
 
     def __post_init__(self) -> None:
-        """Refuse a rule by which nothing could be pruned.
+        """Refuse rules by which nothing could be pruned, or no trial would separate two advices.
 
         Raises:
-            ConfigurationError: If its threshold is out of reach.
+            ConfigurationError: If a threshold is out of reach.
         """
+        if self.advise_every is not None and self.advise_every < 1:
+            raise ConfigurationError(f"An advisor waits for trials, but got {self.advise_every=}.")
         if self.pruning is not None:
             self.pruning.require_effective(self.n_splits)
 
@@ -116,6 +121,7 @@ PLACEBO: Final = Profile(
     combinations=((Timeframe.D5, Interval.H4),),
     n_phase1_trials=2,
     n_phase2_trials=6,
+    advise_every=None,
 )
 _PROFILES: Final = {profile.name: profile for profile in (MINI, MEDIUM, MEDIUM_5M, FULL, PLACEBO)}
 
