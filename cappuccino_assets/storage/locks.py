@@ -1,5 +1,7 @@
 """Locks of the kernel: whoever dies lets go."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ from filelock import FileLock, Timeout
 from cappuccino_assets.errors import WarehouseError
 
 LOCK_TIMEOUT_S: Final = 60.0
+_GLANCE_S: Final = 0.5  # for somebody who only looks whether it is held
 _HELD: Final[dict[Path, FileLock]] = {}
 
 
@@ -51,9 +54,27 @@ def hold_until_exit(path: Path, *, refusal: str) -> None:
     if path in _HELD:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=0, thread_local=False)
+    lock = FileLock(path, timeout=_GLANCE_S, thread_local=False)
     try:
         lock.acquire()
     except Timeout as error:
         raise WarehouseError(refusal) from error
     _HELD[path] = lock
+
+
+def is_held_elsewhere(path: Path) -> bool:
+    """Tell whether another process holds a lock; whoever looks keeps nobody out.
+
+    Args:
+        path: File of the lock.
+    """
+    if path in _HELD or not path.exists():
+        return False
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cappuccino_assets.errors import WarehouseError
-from cappuccino_assets.storage.locks import hold_until_exit
+from cappuccino_assets.storage.locks import hold_until_exit, is_held_elsewhere
 
 HOLDER = """
 import sys
@@ -48,3 +48,27 @@ def test_whoever_is_killed_lets_go(holder: subprocess.Popen[str], tmp_path: Path
 def test_one_process_may_ask_again(tmp_path: Path) -> None:
     hold_until_exit(tmp_path / "b.lock", refusal="")
     hold_until_exit(tmp_path / "b.lock", refusal="")
+
+
+def test_another_process_is_seen_to_hold_it_until_it_dies(
+    holder: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.lock"
+    assert is_held_elsewhere(path)
+    holder.kill()
+    holder.wait()
+    assert not is_held_elsewhere(path)
+
+
+def test_what_this_process_holds_is_not_held_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "c.lock"
+    assert not is_held_elsewhere(path)
+    hold_until_exit(path, refusal="")
+    assert not is_held_elsewhere(path)
+
+
+def test_whoever_looks_keeps_nobody_out(tmp_path: Path) -> None:
+    path = tmp_path / "d.lock"
+    path.touch()
+    assert not is_held_elsewhere(path)
+    hold_until_exit(path, refusal="")
