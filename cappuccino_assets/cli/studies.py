@@ -87,9 +87,17 @@ _TITLES: Final = {
 
 def _on_a_server(url: str) -> str:
     """Say how to look at studies on a server; the password stays where it is."""
-    from sqlalchemy import make_url
+    from sqlalchemy import URL, make_url
 
-    reader = make_url(url).set(username="READER", password=None).render_as_string()
+    at = make_url(url)
+    reader = URL.create(
+        at.drivername,
+        username="READER",
+        host=at.host,
+        port=at.port,
+        database=at.database,
+        query=at.query,
+    ).render_as_string()
     return (
         "The studies lie on a server, of which nothing is copied: give optuna-dashboard a role "
         f"that may only read (docs/observability.md), and its password as PGPASSWORD:\n"
