@@ -136,7 +136,7 @@ class _Evidence:
         }
         self._studies = {
             trial: result
-            for trial, result in finished_trials(self._layout.studies).items()
+            for trial, result in finished_trials(self._layout).items()
             if self._is_asked_for(trial[0])
         }
         has_database = self._layout.database.is_file()

@@ -1,53 +1,46 @@
 """The search so far, read from Optuna's database without Optuna and without disturbing anyone."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from itertools import islice
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from sqlalchemy import TextClause, text
+
+from cappuccino_assets.storage.artifacts import pull_folder
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.study_database import reading
 from cappuccino_assets.storage.trial_files import read_trial
 from cappuccino_assets.types import Json
 
-_STUDIES: Final = """
-    SELECT study_name, sum(state = 'COMPLETE'), sum(state = 'PRUNED'), sum(state = 'FAIL'),
-        sum(state = 'RUNNING'), max(CASE state WHEN 'COMPLETE' THEN value END)
+_STUDIES: Final = text("""
+    SELECT study_name, count(*) FILTER (WHERE state = 'COMPLETE'),
+        count(*) FILTER (WHERE state = 'PRUNED'), count(*) FILTER (WHERE state = 'FAIL'),
+        count(*) FILTER (WHERE state = 'RUNNING'), max(CASE state WHEN 'COMPLETE' THEN value END)
     FROM studies JOIN trials USING (study_id) LEFT JOIN trial_values USING (trial_id)
     WHERE substr(study_name, 1, length(:prefix)) = :prefix
-    GROUP BY study_name ORDER BY study_name
-"""
-_BEST_FIRST: Final = """
-    SELECT study_name, number
+    GROUP BY study_name
+""")
+_BEST_FIRST: Final = text("""
+    SELECT value, study_name, number
     FROM studies JOIN trials USING (study_id) JOIN trial_values USING (trial_id)
     WHERE substr(study_name, 1, length(:prefix)) = :prefix AND state = 'COMPLETE'
-    ORDER BY value DESC, study_name, number
-"""
-_FINISHED: Final = """
+""")
+_FINISHED: Final = text("""
     SELECT study_name, number, state, CASE state WHEN 'COMPLETE' THEN value END
     FROM studies JOIN trials USING (study_id) LEFT JOIN trial_values USING (trial_id)
     WHERE state IN ('COMPLETE', 'PRUNED', 'FAIL')
-    ORDER BY study_name, number
-"""
+""")
 _COLUMNS: Final = ("study_name", "n_complete", "n_pruned", "n_failed", "n_running", "best_score")
 
 
-def study_counts(database: Path, campaign: str) -> list[Json]:
+def study_counts(layout: WarehouseLayout, campaign: str) -> list[Json]:
     """Count a campaign's trials by state, one row per study that has any."""
-    if not database.is_file():
-        return []
-    with _read_only(database) as connection:
-        rows = connection.execute(_STUDIES, {"prefix": f"{campaign}/"}).fetchall()
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+    rows = _rows(layout, _STUDIES, prefix=f"{campaign}/")
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in sorted(rows)]
 
 
-def finished_trials(database: Path) -> dict[tuple[str, int], tuple[str, float | None]]:
+def finished_trials(layout: WarehouseLayout) -> dict[tuple[str, int], tuple[str, float | None]]:
     """Read state and score of every finished trial of every study, by study and number."""
-    if not database.is_file():
-        return {}
-    with _read_only(database) as connection:
-        rows = connection.execute(_FINISHED).fetchall()
+    rows = sorted(_rows(layout, _FINISHED), key=lambda row: row[:2])
     return {(name, number): (state, score) for name, number, state, score in rows}
 
 
@@ -59,21 +52,21 @@ def top_set(layout: WarehouseLayout, campaign: str, *, n: int = 10) -> list[tupl
     Raises:
         IntegrityError: If a complete trial left no whole record.
     """
-    if not layout.studies.is_file():
-        return []
-    with _read_only(layout.studies) as connection:
-        rows = connection.execute(_BEST_FIRST, {"prefix": f"{campaign}/phase2_"}).fetchall()
-    return list(islice((each for each in rows if _traded(layout, *each)), n))
+    rows = _rows(layout, _BEST_FIRST, prefix=f"{campaign}/phase2_")
+    rows.sort(key=lambda row: (-row[0], *row[1:]))
+    return list(islice(((name, n) for _, name, n in rows if _traded(layout, name, n)), n))
 
 
 def _traded(layout: WarehouseLayout, study_name: str, number: int) -> bool:
     folder = layout.trial(study_name, number)
+    if not folder.is_dir():  # another machine ran it
+        pull_folder(layout, folder)
     splits = read_trial(folder, study_name=study_name, number=number)["splits"]
     return not any(split["no_trades"] for split in splits)
 
 
-@contextmanager
-def _read_only(database: Path) -> Iterator[sqlite3.Connection]:
-    uri = f"{database.resolve().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
-        yield connection
+def _rows(layout: WarehouseLayout, statement: TextClause, **bound: Any) -> list[tuple[Any, ...]]:
+    with reading(layout) as connection:
+        if connection is None:
+            return []
+        return [tuple(row) for row in connection.execute(statement, bound)]

@@ -29,7 +29,7 @@ def campaign_standing(warehouse: Warehouse, name: str | None = None) -> Json:
     if row is None:
         raise WarehouseError(f"No campaign was begun in {layout.root}: `cappuccino run` does.")
     name = row["campaign"]
-    studies = study_counts(layout.studies, name)
+    studies = study_counts(layout, name)
     winner = _of_campaign(layout.phase1_winner, name)
     comparison = _of_campaign(layout.phase2_comparison, name)
     archive = warehouse.query("campaign_archive", {"campaign": name}).to_dicts()

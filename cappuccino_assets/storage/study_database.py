@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, inspect
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.storage.layout import WarehouseLayout
 
-_SQLITE: Final = {"timeout": 10, "check_same_thread": False}
+_SQLITE_TIMEOUT_S: Final = 10
 # A host that vanishes is noticed after a minute, by whichever side is left.
 _IDLE_S, _INTERVAL_S, _N_PROBES = 30, 10, 3
 _POSTGRES: Final = {
@@ -25,14 +28,25 @@ _POSTGRES: Final = {
 }
 
 
-@cache
-def postgres_engine(url: str) -> Engine:
-    """Make the engine of a PostgreSQL database, once per process.
+@contextmanager
+def postgres_connection(url: str, **options: Any) -> Iterator[Connection]:
+    """Open a connection of its own to a PostgreSQL database, and close it in the end.
 
-    A connection is there for as long as it is used: a cluster has more processes than a server has
-    connections.
+    It is there for as long as it is used: a cluster has more processes than a server connections.
+
+    Args:
+        url: The database.
+        options: What SQLAlchemy calls execution options.
+
+    Raises:
+        WarehouseError: If the server does not answer.
     """
-    return create_engine(url, poolclass=NullPool, connect_args=_POSTGRES)
+    try:
+        connection = _postgres_engine(url).connect()
+    except DBAPIError as error:
+        raise WarehouseError(f"The database of the studies does not answer: {error}") from error
+    with connection:
+        yield connection.execution_options(**options)
 
 
 @contextmanager
@@ -40,20 +54,28 @@ def reading(layout: WarehouseLayout) -> Iterator[Connection | None]:
     """Open the studies read-only; nobody who writes waits for it.
 
     Yields:
-        A connection that can write nothing; None while no study was ever made in this warehouse.
+        A connection that can write nothing; None where no study was ever made.
+
+    Raises:
+        WarehouseError: If their server does not answer.
     """
     if layout.studies_url is not None:
-        with postgres_engine(layout.studies_url).connect() as connection:
-            yield connection.execution_options(postgresql_readonly=True)
+        with postgres_connection(layout.studies_url, postgresql_readonly=True) as connection:
+            yield connection if inspect(connection).has_table("studies") else None
     elif layout.studies.is_file():
-        with _sqlite_engine(layout.studies.resolve().as_uri()).connect() as connection:
+        with _sqlite_engine(layout.studies.resolve()).connect() as connection:
             yield connection
     else:
         yield None
 
 
 @cache
-def _sqlite_engine(uri: str) -> Engine:
+def _postgres_engine(url: str) -> Engine:
+    return create_engine(url, poolclass=NullPool, connect_args=_POSTGRES)
+
+
+@cache
+def _sqlite_engine(path: Path) -> Engine:
     query: dict[str, Any] = {"mode": "ro", "uri": "true"}
-    url = URL.create("sqlite", database=uri, query=query)
-    return create_engine(url, poolclass=NullPool, connect_args=_SQLITE)
+    url = URL.create("sqlite", database=path.as_uri(), query=query)
+    return create_engine(url, poolclass=NullPool, connect_args={"timeout": _SQLITE_TIMEOUT_S})

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import LOCK_TIMEOUT_S, exclusive
-from cappuccino_assets.storage.study_database import postgres_engine
+from cappuccino_assets.storage.study_database import postgres_connection
 
 _LOCK_NOT_AVAILABLE: Final = "55P03"  # what PostgreSQL answers when lock_timeout is over
 _TIMEOUT: Final = text("SELECT set_config('lock_timeout', :ms, false)")
@@ -43,7 +43,7 @@ def study_lock(
             yield
         return
     key = lock_key(study_name)
-    with _connection(layout.studies_url) as connection:
+    with postgres_connection(layout.studies_url, isolation_level="AUTOCOMMIT") as connection:
         _take(connection, key, study_name, timeout_s)
         yield
         _give_back(connection, key, study_name)
@@ -53,18 +53,6 @@ def lock_key(study_name: str) -> int:
     """Derive the number of a study's advisory lock, a signed one of 64 bits."""
     digest = hashlib.sha256(f"cappuccino/study/{study_name}".encode()).digest()
     return int.from_bytes(digest[:8], signed=True)
-
-
-@contextmanager
-def _connection(url: str) -> Iterator[Connection]:
-    """Open one that no transaction ends, and no pool keeps."""
-    autocommit = postgres_engine(url).execution_options(isolation_level="AUTOCOMMIT")
-    try:
-        connection = autocommit.connect()
-    except DBAPIError as error:
-        raise WarehouseError(f"The database of the studies does not answer: {error}") from error
-    with connection:
-        yield connection
 
 
 def _take(connection: Connection, key: int, study_name: str, timeout_s: float) -> None:

@@ -228,7 +228,7 @@ def test_trials_are_counted_by_state(warehouse):
     study = add_trials(warehouse, "winter/phase2_ppo", [0.5, 0.25])
     study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)
     study.ask()
-    assert study_counts(warehouse.layout.studies, "winter") == [
+    assert study_counts(warehouse.layout, "winter") == [
         {
             "study_name": "winter/phase2_ppo",
             "n_complete": 2,

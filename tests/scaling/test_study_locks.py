@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -27,19 +27,6 @@ with study_lock(WarehouseLayout(root=Path(root), studies_url=url or None), name)
     print("held", flush=True)
     sys.stdin.read()
 """
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def layout(request: pytest.FixtureRequest, tmp_path: Path) -> WarehouseLayout:
-    if request.param == "sqlite":
-        return WarehouseLayout(root=tmp_path)
-    new_database: Callable[[], str] = request.getfixturevalue("new_database")
-    return WarehouseLayout(root=tmp_path, studies_url=new_database())
-
-
-@pytest.fixture
-def server(new_database: Callable[[], str], tmp_path: Path) -> WarehouseLayout:
-    return WarehouseLayout(root=tmp_path, studies_url=new_database())
 
 
 @contextmanager
