@@ -1,5 +1,6 @@
 """Resources: each builds one core object from the settings and what a run overrides."""
 
+import json
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +11,7 @@ from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS
 from cappuccino_assets.settings import Settings, read_settings
 from cappuccino_assets.storage.layout import WarehouseLayout, configured_layout
+from cappuccino_assets.storage.processes import ProcessIdentity
 from cappuccino_assets.training.compute import Compute
 from cappuccino_assets.tuning.profiles import Profile, profile_named
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 EVENT_LOGGER_KEY: Final = "events"
 EVENT_LOGGER: Final = "cappuccino_assets.events"
+PROCESS_TAG: Final = "cappuccino/process"
 _DAYS_PER_MONTH: Final = 365 / 12
 
 
@@ -26,6 +29,12 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
     """The warehouse: its paths, and its database."""
 
     root: str | None = None
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Record which process a run is, before its first step: all its steps run in this one."""
+        if context.run is not None and context.instance is not None:
+            run_id = context.run.run_id
+            context.instance.add_run_tags(run_id, process_tags(run_id))
 
     @property
     def layout(self) -> WarehouseLayout:
@@ -87,6 +96,15 @@ class SearchResource(dg.ConfigurableResource["SearchResource"]):
         if settings.source == "files":
             return _files(settings)
         return _alpaca(settings, self.budget, n_days=n_days, until=until)
+
+
+def process_tags(run_id: str | None = None) -> dict[str, str]:
+    """Say by a run's tags that it is this process.
+
+    Args:
+        run_id: The run, whose tags a later try of it inherits; None while it has no id yet.
+    """
+    return {PROCESS_TAG: json.dumps({"run_id": run_id} | ProcessIdentity.current().to_json())}
 
 
 @dg.logger(config_schema={})

@@ -15,7 +15,7 @@ from cappuccino_assets.cli.instance import open_instance
 from cappuccino_assets.cli.progress import job_progress
 from cappuccino_assets.errors import CheckFailedError, InterruptedRunError, WarehouseError
 from cappuccino_assets.reports.standing import campaign_standing
-from cappuccino_assets.resources import EVENT_LOGGER_KEY, WarehouseResource
+from cappuccino_assets.resources import EVENT_LOGGER_KEY, WarehouseResource, process_tags
 from cappuccino_assets.settings import REPOSITORY_ROOT, current_settings
 from cappuccino_assets.types import Json
 
@@ -42,7 +42,13 @@ def run_job(name: str, search: Json) -> Json:
     config = {"loggers": {EVENT_LOGGER_KEY: {}}, "resources": {"search": {"config": search}}}
     try:
         with open_instance() as instance, job_progress():
-            result = dg.execute_job(job, instance=instance, run_config=config, raise_on_error=True)
+            result = dg.execute_job(
+                job,
+                instance=instance,
+                run_config=config,
+                tags=process_tags(),
+                raise_on_error=True,
+            )
             gaps = gaps_of(result)
     except DagsterAssetCheckFailedError as error:
         raise CheckFailedError(str(error)) from error
