@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, inspect
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from cappuccino_assets.errors import WarehouseError
@@ -39,13 +39,9 @@ def postgres_connection(url: str, **options: Any) -> Iterator[Connection]:
         options: What SQLAlchemy calls execution options.
 
     Raises:
-        WarehouseError: If the server does not answer.
+        sqlalchemy.exc.OperationalError: If the server does not answer.
     """
-    try:
-        connection = _postgres_engine(url).connect()
-    except DBAPIError as error:
-        raise WarehouseError(f"The database of the studies does not answer: {error}") from error
-    with connection:
+    with _postgres_engine(url).connect() as connection:
         yield connection.execution_options(**options)
 
 
@@ -60,13 +56,22 @@ def reading(layout: WarehouseLayout) -> Iterator[Connection | None]:
         WarehouseError: If their server does not answer.
     """
     if layout.studies_url is not None:
-        with postgres_connection(layout.studies_url, postgresql_readonly=True) as connection:
-            yield connection if inspect(connection).has_table("studies") else None
+        with _reading_from_server(layout.studies_url) as connection:
+            yield connection
     elif layout.studies.is_file():
         with _sqlite_engine(layout.studies.resolve()).connect() as connection:
             yield connection
     else:
         yield None
+
+
+@contextmanager
+def _reading_from_server(url: str) -> Iterator[Connection | None]:
+    try:
+        with postgres_connection(url, postgresql_readonly=True) as connection:
+            yield connection if inspect(connection).has_table("studies") else None
+    except OperationalError as error:
+        raise WarehouseError(f"The database of the studies does not answer: {error}") from error
 
 
 @cache

@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.storage.layout import WarehouseLayout
@@ -35,8 +35,9 @@ def study_lock(
         timeout_s: How long to wait for another holder.
 
     Raises:
-        WarehouseError: If another holder keeps it for longer, the server cannot be reached, or the
-            connection that held the lock was lost before the body had ended.
+        WarehouseError: If another holder keeps it for longer.
+        sqlalchemy.exc.OperationalError: If the server does not answer, or the connection that held
+            the lock was lost before the body had ended.
     """
     if layout.studies_url is None:
         with exclusive(layout.study_lock(study_name), timeout_s=timeout_s):
@@ -46,7 +47,7 @@ def study_lock(
     with postgres_connection(layout.studies_url, isolation_level="AUTOCOMMIT") as connection:
         _take(connection, key, study_name, timeout_s)
         yield
-        _give_back(connection, key, study_name)
+        connection.execute(_GIVE_BACK, {"key": key})  # fails if the lock went with the connection
 
 
 def lock_key(study_name: str) -> int:
@@ -59,22 +60,9 @@ def _take(connection: Connection, key: int, study_name: str, timeout_s: float) -
     try:
         connection.execute(_TIMEOUT, {"ms": str(max(1, round(1000 * timeout_s)))})
         connection.execute(_TAKE, {"key": key})
-    except DBAPIError as error:
-        if _code_of(error) != _LOCK_NOT_AVAILABLE:
-            raise WarehouseError(f"{study_name} cannot be locked: {error}") from error
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
+            raise
         raise WarehouseError(
             f"Another process has held {study_name} for more than {timeout_s} s."
         ) from error
-
-
-def _give_back(connection: Connection, key: int, study_name: str) -> None:
-    try:
-        held = connection.execute(_GIVE_BACK, {"key": key}).scalar_one()
-    except DBAPIError as error:
-        raise WarehouseError(f"The lock of {study_name} was lost: {error}") from error
-    if not held:
-        raise WarehouseError(f"The lock of {study_name} was lost.")
-
-
-def _code_of(error: DBAPIError) -> Any:
-    return getattr(error.orig, "pgcode", None)
