@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from math import exp, isfinite, log
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.types import Json
 
 if TYPE_CHECKING:
@@ -224,6 +225,25 @@ class Choice(Distribution):
     def to_json(self) -> Json:
         """Describe the range, so that two can be compared."""
         return {"kind": type(self).__name__, "values": list(self.values)}
+
+
+_KINDS: Final[dict[str, type[Distribution]]] = {
+    kind.__name__: kind for kind in (Uniform, LogUniform, OneMinusLogUniform, Integers, Choice)
+}
+
+
+def distribution_from_json(value: Json) -> Distribution:
+    """Read what `to_json` wrote.
+
+    Raises:
+        ConfigurationError: If it describes no range.
+    """
+    if value.get("kind") not in _KINDS:
+        raise ConfigurationError(f"A range is one of {[*_KINDS]}, but got {value!r}.")
+    rest = {name: each for name, each in value.items() if name != "kind"}
+    if "values" in rest:
+        rest["values"] = tuple(rest["values"])
+    return _KINDS[value["kind"]](**rest)
 
 
 def _is_number(value: Value) -> bool:

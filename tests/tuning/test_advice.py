@@ -55,11 +55,14 @@ def score_of(params: dict[str, Value]) -> float:
 
 
 def search(study: optuna.Study, plan: StudyPlan, n_trials: int) -> None:
-    """Ask and tell, with draws at random."""
-    study.sampler = optuna.samplers.RandomSampler(seed=len(study.trials))
+    """Leave complete trials, drawn at random."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler = optuna.samplers.RandomSampler(seed=len(study.trials))
+    drawn = optuna.create_study(direction="maximize", sampler=sampler)
     for _ in range(n_trials):
-        trial = ask(study)
-        study.tell(trial, score_of(suggest(trial, plan.space)))
+        trial = drawn.ask()
+        drawn.tell(trial, score_of(suggest(trial, plan.space)))
+    study.add_trials(drawn.trials)
 
 
 def queue_of(study: optuna.Study) -> list[tuple[int, dict[str, object], dict[str, object]]]:
