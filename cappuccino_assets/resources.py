@@ -57,6 +57,9 @@ class SearchResource(dg.ConfigurableResource["SearchResource"]):
     bars: str | None = None
     study: str | None = None
     seed: int | None = None
+    route: str | None = None
+    narrowed_from: str | None = None
+    advisor: str | None = None
     workers: int | None = None
     device: str | None = None
 

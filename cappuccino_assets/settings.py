@@ -52,6 +52,19 @@ class Settings(BaseSettings):
     profile: Literal["mini", "medium", "medium_5m", "full"] = "mini"
     study: str | None = Field(default=None, description="Campaign to start or to continue.")
     seed: int = Field(default=0, ge=0)
+    route: Literal["broad", "exploit"] = Field(
+        default="broad",
+        description="All of the profile's search, or what an earlier campaign speaks for.",
+    )
+    narrowed_from: str | None = Field(
+        default=None,
+        description="Campaign that the route `exploit` narrows from; the last finished one of the "
+        "same market and profile where None.",
+    )
+    advisor: str = Field(
+        default="analysis",
+        description="Who proposes configurations: `analysis`, `off`, or package.module:Factory.",
+    )
     workers: int = Field(default=1, ge=1, le=256)
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where agents are trained; `auto` is a GPU if there is one."

@@ -32,6 +32,16 @@ def run(
         Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where agents are trained.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Source of all random numbers.")] = None,
+    route: Annotated[
+        Literal["broad", "exploit"] | None,
+        typer.Option(help="Search all of it, or around the best trials of an earlier campaign."),
+    ] = None,
+    narrowed_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="That campaign; the last finished one of this market and profile."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Search, compare, archive and publish; an unfinished campaign is continued.
@@ -50,6 +60,8 @@ def run(
         "workers": workers,
         "device": device,
         "seed": seed,
+        "route": route,
+        "narrowed_from": narrowed_from,
     }
     from cappuccino_assets.cli.job import run_job
 

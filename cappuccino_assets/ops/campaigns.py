@@ -9,7 +9,9 @@ from cappuccino_assets.market.intervals import Interval
 from cappuccino_assets.resources import SearchResource
 from cappuccino_assets.storage.locks import hold_until_exit
 from cappuccino_assets.storage.warehouse import Warehouse
+from cappuccino_assets.tuning.advisors import require_advisor
 from cappuccino_assets.tuning.campaign import Campaign, continued_or_new, is_searched, new_campaign
+from cappuccino_assets.tuning.exploit import asked_route
 from cappuccino_assets.types import Json
 
 
@@ -30,7 +32,8 @@ def begin_campaign(
 
     Raises:
         CampaignMismatchError: If the name is taken by a campaign that differs.
-        ConfigurationError: If the profile needs bars of an interval that is not there.
+        ConfigurationError: If the profile needs bars of an interval that is not there, there is no
+            such advisor, or nothing to exploit.
         WarehouseError: If another process searches in this warehouse.
     """
     hold_until_exit(
@@ -48,13 +51,25 @@ def begin_campaign(
         dataset_digests={i: market[i].digest for i in search.budget.intervals if i in market},
         history=_history(finest),
         now=datetime.now(UTC),
+        advisor=settings.advisor,
     )
-    known = _known(warehouse, settings.study)
+    require_advisor(asked.advisor)
+    row = _known(warehouse, settings.study)
+    known = Campaign.from_json(row["definition"]) if row else None
+    finished = row is not None and row["completed_at"] is not None
+    route = asked_route(
+        warehouse,
+        settings.route,
+        settings.narrowed_from,
+        like=asked,
+        known=known,
+        finished=finished,
+    )
     campaign = continued_or_new(
-        asked,
+        replace(asked, route=route),
         named=settings.study is not None,
-        known=Campaign.from_json(known["definition"]) if known else None,
-        finished=known is not None and known["completed_at"] is not None,
+        known=known,
+        finished=finished,
     )
     warehouse.activate_campaign(campaign.to_json())
     return campaign

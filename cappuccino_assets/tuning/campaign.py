@@ -9,8 +9,12 @@ from typing import Any, Final, Self
 from cappuccino_assets.errors import CampaignMismatchError, ConfigurationError
 from cappuccino_assets.market.intervals import Interval, Timeframe
 from cappuccino_assets.storage.warehouse import Warehouse
+from cappuccino_assets.tuning.advisors import ANALYSIS, OFF
 from cappuccino_assets.tuning.holdout import holdout_start
 from cappuccino_assets.tuning.profiles import Profile, profile_named
+from cappuccino_assets.tuning.ranges import search_space
+from cappuccino_assets.tuning.routes import WHOLE, Route
+from cappuccino_assets.tuning.spaces import SearchSpace
 from cappuccino_assets.types import Json
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -31,6 +35,8 @@ class Campaign:
         history_from: Open time of its first bar, UTC.
         holdout_from: Time from which on no trial sees anything, UTC, at every interval.
         started_at: When it was begun, UTC.
+        route: Which part of its profile's search it makes.
+        advisor: Who proposes configurations: `analysis`, `off` or package.module:Factory.
     """
 
     name: str
@@ -42,6 +48,8 @@ class Campaign:
     history_from: datetime
     holdout_from: datetime
     started_at: datetime
+    route: Route = WHOLE
+    advisor: str = ANALYSIS
 
     def __post_init__(self) -> None:
         """Refuse a campaign that could not be told apart or run.
@@ -62,14 +70,19 @@ class Campaign:
                     f"Times of a campaign are in UTC, but got {name}={getattr(self, name)}."
                 )
         digests = dict(self.dataset_digests)
-        for interval in profile_named(self.profile).intervals:
+        for interval in self.budget.intervals:
             if interval not in digests:
                 raise ConfigurationError(f"The {self.profile} profile needs bars of {interval}.")
 
     @property
     def budget(self) -> Profile:
-        """Its profile."""
-        return profile_named(self.profile)
+        """Its profile, as far as its route makes use of it."""
+        return self.route.budget(profile_named(self.profile))
+
+    def space(self, phase: int, algorithm: str, study_name: str) -> SearchSpace:
+        """Look up what one of its studies searches."""
+        whole = search_space(phase=phase, algorithm=algorithm, ranges=self.budget.ranges)
+        return self.route.space(study_name.partition("/")[2], whole)
 
     def digest(self, interval: Interval) -> str:
         """Look up the digest of the bars at an interval."""
@@ -94,6 +107,9 @@ class Campaign:
         Raises:
             CampaignMismatchError: Names the first field that differs.
         """
+        if difference := self.route.difference(other.route):
+            field, stored, asked = difference
+            raise CampaignMismatchError(self.name, field, stored=stored, asked=asked)
         for each in fields(self):
             stored, asked = getattr(self, each.name), getattr(other, each.name)
             if each.name != "started_at" and stored != asked:
@@ -109,11 +125,13 @@ class Campaign:
             "symbols": list(self.symbols),
             "dataset_digests": {str(key): digest for key, digest in self.dataset_digests},
             **{name: getattr(self, name).isoformat() for name in _TIMES},
+            "route": self.route.to_json(),
+            "advisor": self.advisor,
         }
 
     @classmethod
     def from_json(cls, value: Json) -> Self:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote; before there were routes and advisors, none had any."""
         digests = value["dataset_digests"]
         return cls(
             name=value["name"],
@@ -123,6 +141,8 @@ class Campaign:
             symbols=tuple(value["symbols"]),
             dataset_digests=_ordered(digests),
             **{name: datetime.fromisoformat(value[name]) for name in _TIMES},
+            route=Route.from_json(value["route"]) if "route" in value else WHOLE,
+            advisor=value.get("advisor", OFF),
         )
 
 
@@ -136,8 +156,9 @@ def new_campaign(
     dataset_digests: Mapping[Interval, str],
     history: tuple[datetime, datetime],
     now: datetime,
+    advisor: str = ANALYSIS,
 ) -> Campaign:
-    """Begin a campaign.
+    """Begin a campaign on the broad route.
 
     Args:
         name: Its name; after the time when None, for example `cappuccino_auto_20260214_020000`.
@@ -148,6 +169,7 @@ def new_campaign(
         dataset_digests: Digest of the bars by interval.
         history: When the first of its bars opens and the last one closes, UTC.
         now: The time, UTC.
+        advisor: Who proposes configurations.
     """
     fraction = profile_named(profile).holdout_fraction
     return Campaign(
@@ -160,6 +182,7 @@ def new_campaign(
         history_from=history[0],
         holdout_from=holdout_start(*history, fraction=fraction),
         started_at=now,
+        advisor=advisor,
     )
 
 

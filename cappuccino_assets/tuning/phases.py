@@ -9,12 +9,11 @@ from cappuccino_assets.errors import TrialFailedError
 from cappuccino_assets.market.intervals import Interval, Timeframe
 from cappuccino_assets.tuning.campaign import Campaign
 from cappuccino_assets.tuning.plans import StudyPlan
-from cappuccino_assets.tuning.ranges import search_space
 from cappuccino_assets.types import Json
 
 PHASE1_FEES: Final = "flat_0.006"
 PHASE2_FEES: Final = "coinbase_progressive"
-_PHASE1_ALGORITHM: Final = "ppo"
+PHASE1_ALGORITHM: Final = "ppo"
 
 
 def plan_phase1(campaign: Campaign, arrays: Mapping[Interval, Path]) -> list[StudyPlan]:
@@ -27,10 +26,10 @@ def plan_phase1(campaign: Campaign, arrays: Mapping[Interval, Path]) -> list[Stu
     profile = campaign.budget
     return [
         StudyPlan(
-            study_name=campaign.phase1_study(timeframe, interval),
+            study_name=(name := campaign.phase1_study(timeframe, interval)),
             campaign=campaign.name,
             profile=profile,
-            space=search_space(phase=1, algorithm=_PHASE1_ALGORITHM, ranges=profile.ranges),
+            space=campaign.space(1, PHASE1_ALGORITHM, name),
             symbols=campaign.symbols,
             timeframe=timeframe,
             interval=interval,
@@ -41,6 +40,7 @@ def plan_phase1(campaign: Campaign, arrays: Mapping[Interval, Path]) -> list[Stu
             history_from=campaign.history_from,
             holdout_from=campaign.holdout_from,
             arrays=arrays[interval],
+            advisor=campaign.advisor,
         )
         for timeframe, interval in profile.combinations
     ]
@@ -58,10 +58,10 @@ def plan_phase2(campaign: Campaign, winner: Json, arrays: Path) -> list[StudyPla
     interval = Interval(winner["interval"])
     return [
         StudyPlan(
-            study_name=campaign.phase2_study(algorithm),
+            study_name=(name := campaign.phase2_study(algorithm)),
             campaign=campaign.name,
             profile=profile,
-            space=search_space(phase=2, algorithm=algorithm, ranges=profile.ranges),
+            space=campaign.space(2, algorithm, name),
             symbols=campaign.symbols,
             timeframe=Timeframe(winner["timeframe"]),
             interval=interval,
@@ -72,6 +72,7 @@ def plan_phase2(campaign: Campaign, winner: Json, arrays: Path) -> list[StudyPla
             history_from=campaign.history_from,
             holdout_from=campaign.holdout_from,
             arrays=arrays,
+            advisor=campaign.advisor,
         )
         for algorithm in profile.algorithms
     ]
