@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,18 +131,3 @@ def test_a_sensor_loads_neither_optuna_nor_torch() -> None:
         "assert not {'optuna', 'torch', 'psycopg2'} & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def test_all_connections_are_closed(
-    server: WarehouseLayout, new_database: Callable[[], str]
-) -> None:
-    study_counts(server, "winter")
-    elsewhere = replace(server, studies_url=new_database())
-    count = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
-    name = str(server.studies_url).rpartition("/")[2]
-    with reading(elsewhere) as none:
-        assert none is None
-    tell(elsewhere, PPO, [0.5])
-    with reading(elsewhere) as connection:
-        assert connection is not None
-        assert connection.execute(count, {"name": name}).scalar_one() == 0
