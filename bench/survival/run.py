@@ -1,0 +1,97 @@
+"""A search in a process of its own, which can be struck, and which must leave nobody behind."""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 20.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """A run and all processes that it ever started, by their handles."""
+
+    process: psutil.Popen
+    log: Path
+    started: float = field(default_factory=time.monotonic)
+    known: set[psutil.Process] = field(default_factory=set)
+
+    @classmethod
+    def start(cls, warehouse: Path, *, n_trials: int, n_workers: int, log: Path) -> "Run":
+        command = [sys.executable, "-m", "bench.small_search", str(warehouse)]
+        command += ["--trials", str(n_trials), "--workers", str(n_workers)]
+        with log.open("ab") as file:
+            process = psutil.Popen(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT)
+        return cls(process=process, log=log)
+
+    @property
+    def is_over(self) -> bool:
+        self.workers()
+        return self.process.poll() is not None
+
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self.started
+
+    def workers(self) -> list[psutil.Process]:
+        """Its living children that train; remembers all."""
+        try:
+            children = self.process.children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+        self.known.update(children)
+        return [child for child in children if _trains(child)]
+
+    def kill(self, *, with_workers: bool) -> None:
+        workers = self.workers() if with_workers else []
+        for process in [self.process, *workers]:
+            _send(process, signal.SIGKILL)
+
+    def interrupt(self) -> None:
+        _send(self.process, signal.SIGINT)
+
+    def await_end(self, timeout_s: float | None = None) -> bool:
+        try:
+            self.process.wait(timeout_s)
+        except psutil.TimeoutExpired:
+            return False
+        return True
+
+    def left_behind(self) -> list[psutil.Process]:
+        """Processes that live on after the run; they are ended here, by their handles."""
+        _, alive = psutil.wait_procs(self.known, timeout=PATIENCE_S)
+        for process in alive:
+            _send(process, signal.SIGKILL)
+        return alive
+
+
+def kill(process: psutil.Process) -> None:
+    _send(process, signal.SIGKILL)
+
+
+def stop_for(process: psutil.Process, seconds: float) -> None:
+    _send(process, signal.SIGSTOP)
+    time.sleep(seconds)
+    _send(process, signal.SIGCONT)
+
+
+def _send(process: psutil.Process | psutil.Popen, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+def _trains(child: psutil.Process) -> bool:
+    try:
+        return child.status() != psutil.STATUS_ZOMBIE and not any(
+            "resource_tracker" in word for word in child.cmdline()
+        )
+    except psutil.NoSuchProcess:
+        return False
