@@ -71,11 +71,12 @@ class CampaignEvidence:
 
     Attributes:
         campaign: Its name.
-        n_trials: Trials that ever ended, pruned and failed ones of every study included.
+        n_trials: Trials that ever ended, pruned and failed ones of every study included, and those
+            of the campaigns that it was narrowed from.
         n_bars: Bars that a trial of phase 2 is tested on.
         bars_per_year: Of its interval.
         sharpe_variance: Variance of the Sharpe ratios of the returns above buy and hold, over the
-            complete trials in the ledger.
+            same trials as far as they are complete.
         luck_variance: Variance of the Sharpe ratios that trials without any skill would have.
         expected_best: Sharpe ratio that the best of so many is expected to have without skill.
         smallest_certifiable: Sharpe ratio above buy and hold at which the deflated one would be

@@ -93,21 +93,28 @@ class TrialLedger:
             raise IntegrityError("The warehouse's copy of the ledger lacks a line.")
         return lines
 
-    def n_trials(self, campaign: str) -> int:
-        """Count the trials of a campaign that ever ended, pruned and failed ones included.
+    def lineage(self, campaign: str) -> list[str]:
+        """Name a campaign and those that it was narrowed from, the nearest first."""
+        ancestors = self._warehouse.query("campaign_ancestors", {"campaign": campaign})
+        return [campaign, *ancestors["campaign"]]
 
-        It is what the best one is the best of. Retrains, openings and decisions are no trials.
+    def n_trials(self, campaign: str) -> int:
+        """Count the trials of a campaign's lineage that ever ended, pruned and failed ones too.
+
+        It is what the best one is the best of: what a search was narrowed around was chosen among
+        the trials of an earlier one. Retrains, openings and decisions are no trials.
         """
-        return int(self._warehouse.query("n_trials", {"campaign": campaign}).item())
+        campaigns = {"campaigns": self.lineage(campaign)}
+        return int(self._warehouse.query("n_trials", campaigns).item())
 
     def trial_sharpes(self, campaign: str) -> pl.DataFrame:
-        """Read the annualised Sharpe ratios of a campaign's complete trials.
+        """Read the annualised Sharpe ratios of the complete trials of a campaign's whole lineage.
 
         Returns:
             study_name, number, sharpe_bot and sharpe_hodl (means over splits), and sharpe_excess,
             of the returns above buy and hold, each bar's the mean over its paths.
         """
-        return self._warehouse.query("trial_sharpes", {"campaign": campaign})
+        return self._warehouse.query("trial_sharpes", {"campaigns": self.lineage(campaign)})
 
     def _whole_lines(self, copied: Sequence[LedgerLine]) -> list[LedgerLine]:
         path = self._layout.ledger

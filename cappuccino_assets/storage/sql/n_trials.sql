@@ -1,2 +1,2 @@
--- How many trials of a campaign were ever finished: complete, pruned and failed.
-SELECT count(*) FROM trial_ledger WHERE kind = 'trial' AND campaign = $campaign;
+-- How many trials of some campaigns were ever finished: complete, pruned and failed.
+SELECT count(*) FROM trial_ledger WHERE kind = 'trial' AND list_contains($campaigns, campaign);
