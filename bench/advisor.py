@@ -22,7 +22,7 @@ from cappuccino_assets.tuning.advisors import ANALYSIS
 from cappuccino_assets.tuning.profiles import PLACEBO
 from cappuccino_assets.types import FloatArray, Json
 
-MARKETS: Final = range(100, 110)
+MARKETS: Final = range(100, 106)
 N_TRIALS: Final = 120
 EVERY: Final = 25
 KINDS: Final = {"Of ": "best mixture", "It is the centre": "centre", "It is the best": "best moved"}

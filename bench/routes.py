@@ -25,7 +25,7 @@ from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.types import Json
 
 MARKETS: Final = range(200, 208)
-N_TRIALS: Final = 60
+N_TRIALS: Final = 50
 ARMS: Final = ("exploit", "another broad", "broad continued")
 
 

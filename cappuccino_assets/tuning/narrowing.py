@@ -227,6 +227,7 @@ def _outwards(low: float, high: float, places: tuple[float, float]) -> tuple[flo
     """Find two places of a logarithmic range, rounded outwards to few digits."""
     ends = [low * (high / low) ** place for place in places]
     units = [10.0 ** (floor(log10(end)) + 1 - _DIGITS) for end in ends]
-    rounded = floor(ends[0] / units[0]) * units[0], ceil(ends[1] / units[1]) * units[1]
+    counts = floor(ends[0] / units[0] + _ROUNDING), ceil(ends[1] / units[1] - _ROUNDING)
+    rounded = (count * unit for count, unit in zip(counts, units, strict=True))
     lower, upper = (float(f"{end:.{_DIGITS}g}") for end in rounded)
     return max(lower, low), min(upper, high)

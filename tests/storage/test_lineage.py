@@ -12,7 +12,7 @@ from tests.storage.ledgers import trial_row
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Warehouse:
-    """Three generations of 2, 3 and 4 trials, and a campaign of 5 that has nothing to do with it."""
+    """Three generations of 2, 3 and 4 trials, and a campaign of 5 that is no relative."""
     warehouse = Warehouse(WarehouseLayout(root=tmp_path))
     parents = {"first": None, "second": "first", "third": "second", "other": None}
     for n_trials, (name, parent) in enumerate(parents.items(), start=2):

@@ -1,0 +1,196 @@
+"""A narrowed space: inside of the earlier one, with the best trials in it, by what was shown."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cappuccino_assets.tuning.advisors import KnownTrial
+from cappuccino_assets.tuning.distributions import (
+    Choice,
+    Distribution,
+    Integers,
+    LogUniform,
+    OneMinusLogUniform,
+    Uniform,
+    Value,
+    distribution_from_json,
+)
+from cappuccino_assets.tuning.narrowing import (
+    MIN_WIDTH,
+    Narrowing,
+    apply,
+    around,
+    narrowed_ranges,
+    single,
+    without_absent,
+)
+from cappuccino_assets.tuning.ranges import search_space
+from cappuccino_assets.tuning.spaces import Consumer, Parameter, SearchSpace
+
+SPACES = [
+    search_space(phase=phase, algorithm=algorithm, ranges=ranges)
+    for ranges in ("mini", "full", "placebo")
+    for phase, algorithm in ((1, "ppo"), (2, "ppo"), (2, "ddqn"))
+]
+RANGES = list({each.distribution for space in SPACES for each in space.parameters})
+NUMBERS = [each for each in RANGES if each.is_ordered]
+places = st.floats(0.0, 1.0)
+
+
+def values_of(distribution: Distribution, n: int = 400) -> set[Value]:
+    return {distribution.at(place) for place in np.linspace(0, 1, n).tolist()}
+
+
+@pytest.mark.parametrize("distribution", RANGES, ids=str)
+def test_what_a_range_yields_belongs_to_it_and_has_its_place(distribution: Distribution) -> None:
+    for place in np.linspace(0, 1, 101).tolist():
+        value = distribution.at(place)
+        assert distribution.contains(value)
+        assert distribution.at(distribution.place(value)) == pytest.approx(value)
+        assert distribution.value(distribution.raw(value)) == value
+    assert distribution_from_json(distribution.to_json()) == distribution
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(NUMBERS), st.lists(places, min_size=1, max_size=12))
+def test_a_narrowed_range_lies_in_the_earlier_one_and_holds_the_best(
+    before: Distribution, drawn: list[float]
+) -> None:
+    top = [before.at(place) for place in drawn]
+    after = around(before, top)
+    assert type(after) is type(before)
+    assert all(after.contains(value) for value in top)
+    assert all(before.contains(value) for value in values_of(after))  # on its grid, and not empty
+    assert around(before, top) == after
+    width = before.place(after.at(1.0)) - before.place(after.at(0.0))
+    assert width >= min(MIN_WIDTH, 0.9) - 0.05
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(NUMBERS), st.lists(places, min_size=2, max_size=12), st.data())
+def test_narrowing_twice_stays_inside(
+    before: Distribution, drawn: list[float], data: st.DataObject
+) -> None:
+    once = around(before, [before.at(place) for place in drawn])
+    again = [once.at(place) for place in data.draw(st.lists(places, min_size=1, max_size=5))]
+    twice = around(once, again)
+    assert all(twice.contains(value) for value in again)
+    assert all(before.contains(value) and once.contains(value) for value in values_of(twice, 50))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from("abcd"), min_size=21, max_size=200), st.integers(3, 20))
+def test_a_category_goes_only_if_its_absence_says_something(values: list[str], n_top: int) -> None:
+    after = without_absent(Choice(("a", "b", "c", "d")), values, n_top)
+    assert set(values[:n_top]) <= set(after.values)
+    assert set(after.values) <= set("abcd")
+    for gone in set("abcd") - set(after.values):
+        assert values.count(gone) * n_top > len(values)  # more than one was to be expected
+
+
+def test_the_margin_is_what_a_uniform_range_has_beyond_its_extremes() -> None:
+    percent = Integers(0, 100)
+    assert around(percent, [40, 50, 60, 70]) == Integers(30, 80)  # 30 / (4 - 1)
+    assert around(percent, [10, 20, 60, 100]) == Integers(0, 100)
+    assert around(percent, [48, 50, 52]) == Integers(37, 63)  # a quarter is left
+    assert around(percent, [100, 100]) == Integers(75, 100)
+    assert around(LogUniform(1e-6, 1e-2), [1e-5, 1e-4]) == LogUniform(1e-6, 1e-3)
+    assert around(Uniform(0.0, 1.0, 0.05), [0.5, 0.6, 0.7]) == Uniform(0.4, 0.8, 0.05)
+    assert around(Choice((0.0, 0.05, 0.1, 0.15)), [0.1, 0.1]) == Choice((0.05, 0.1, 0.15))
+    assert around(OneMinusLogUniform(0.001, 0.1, 3), [0.99, 0.98, 0.97]).contains(0.985)
+
+
+def test_a_fixed_range_has_one_value() -> None:
+    assert values_of(single(Choice(("a", "b")), "a")) == {"a"}
+    assert values_of(single(Integers(1, 9), 4)) == {4}
+    assert values_of(single(Uniform(0.1, 0.4, 0.05), 0.3)) == {0.3}
+    assert len(values_of(single(LogUniform(1e-6, 1e-2), 1e-4))) > 1  # no one value of many
+
+
+PARAMETERS = {
+    "strength": Integers(0, 19),
+    "switch": Choice(("on", "off")),
+    "level": Choice((1, 2, 4, 8)),
+    **{f"idle_{n}": Uniform(0.0, 1.0, 0.01) for n in range(6)},
+}
+SPACE = SearchSpace(
+    phase=2,
+    algorithm="ppo",
+    parameters=tuple(
+        Parameter(name=name, distribution=each, unit="", consumer=Consumer.AGENT)
+        for name, each in PARAMETERS.items()
+    ),
+)
+
+
+def trials_of(n: int, *, edge: float, switch: float = 0.0, seed: int = 0) -> list[KnownTrial]:
+    """Trials drawn at random whose score is luck, but for what the strength and switch add."""
+    random = np.random.default_rng(seed)
+    trials = []
+    for number in range(n):
+        params = {name: each.at(float(random.random())) for name, each in PARAMETERS.items()}
+        score = float(random.normal()) + edge * float(params["strength"])
+        score += switch * (params["switch"] == "on")
+        trials.append(KnownTrial(number=number, score=score, params=params))
+    return trials
+
+
+def changed(narrowings: tuple[Narrowing, ...]) -> dict[str, Distribution]:
+    return {each.parameter: each.after for each in narrowings if each.before != each.after}
+
+
+def test_what_is_shown_to_matter_is_narrowed_around_the_best() -> None:
+    trials = trials_of(100, edge=1.0)
+    narrowings = narrowed_ranges(SPACE, trials, seed=0)
+    best = sorted(trials, key=lambda trial: -trial.score)[:10]
+    (name,) = changed(narrowings)
+    after = changed(narrowings)[name]
+    assert name == "strength"
+    assert isinstance(after, Integers)
+    assert after.low >= 10
+    assert after.high == 19
+    assert all(after.contains(each.params["strength"]) for each in best)
+    whys = {each.parameter: each.why for each in narrowings}
+    assert whys["strength"].startswith("What the best 10 span, with a margin (effect +0.")
+    assert whys["idle_0"].startswith("Not shown to matter (effect")
+
+
+def test_what_all_of_the_best_have_is_fixed_only_if_chance_would_not_do_it() -> None:
+    many = narrowed_ranges(SPACE, trials_of(300, edge=0.0, switch=20.0), seed=0)
+    few = narrowed_ranges(SPACE, trials_of(30, edge=0.0, switch=20.0), seed=0)
+    assert changed(many)["switch"] == Choice(("on",))
+    assert "switch" not in changed(few)  # three of three have it, one in eight times by chance
+
+
+def test_luck_narrows_hardly_anything() -> None:
+    """One study in twenty may have a false finding."""
+    found = [
+        changed(narrowed_ranges(SPACE, trials_of(60, edge=0.0, seed=s), seed=0)) for s in range(40)
+    ]
+    assert sum(map(bool, found)) <= 6
+
+
+@pytest.mark.parametrize("n", [0, 1, 20])
+def test_too_few_trials_narrow_nothing_and_it_is_said(n: int) -> None:
+    narrowings = narrowed_ranges(SPACE, trials_of(n, edge=5.0), seed=0)
+    assert changed(narrowings) == {}
+    assert {each.why for each in narrowings} == {
+        f"Only {n} trials could be compared; 21 are needed."
+    }
+
+
+def test_trials_that_are_all_the_same_narrow_nothing() -> None:
+    same = trials_of(1, edge=0.0)[0]
+    narrowings = narrowed_ranges(SPACE, [replace(same, number=n) for n in range(30)], seed=0)
+    assert changed(narrowings) == {}
+
+
+def test_the_same_trials_give_the_same_space() -> None:
+    one, other = (narrowed_ranges(SPACE, trials_of(80, edge=0.5), seed=3) for _ in range(2))
+    assert one == other
+    assert apply(SPACE, one).digest == apply(SPACE, other).digest
+    assert apply(SPACE, one).digest != SPACE.digest
+    assert tuple(Narrowing.from_json(each.to_json()) for each in one) == one
