@@ -42,6 +42,8 @@ N_TRIALS = 24
 STRIKES_PER_ROUND = 24
 MOMENT_TIMEOUT_S = 20.0
 HANG_S = 300.0
+INTERRUPT_S = 20.0
+MAX_UNHEARD = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ class Round:
         self._watcher = Watcher(self._layout, expected, N_TRIALS)
         self.strikes: Counter[tuple[Kind, Moment]] = Counter()
         self.ends: Counter[str] = Counter()
+        self.n_unheard = 0
 
     def play(self) -> dict:
         """Strike, start again, and so on; counts of it all."""
@@ -100,6 +103,7 @@ class Round:
             "n_trials": len(trials),
             "n_vain_tries": n_vain_tries(trials),
             "n_given_up": n_given_up(trials),
+            "n_unheard": self.n_unheard,
             "faults": self._watcher.faults.counts(),
             "what": self._watcher.faults.all(),
             "wall_s": time.monotonic() - began,
@@ -136,15 +140,23 @@ class Round:
         kind = self._draw.choice(FATAL)
         if not run.is_over and strike(kind, run, self._layout, self._draw):
             self.strikes[kind, Moment.START] += 1
-            run.await_end(HANG_S)
+            self._await_death(run, kind)
 
     def _strike(self, run: Run, kind: Kind, moment: Moment) -> None:
         if not self._has_come(run, moment) or run.is_over:
             return
         if strike(kind, run, self._layout, self._draw):
             self.strikes[kind, moment] += 1
-            if kind in FATAL:
-                run.await_end(HANG_S)
+            self._await_death(run, kind)
+
+    def _await_death(self, run: Run, kind: Kind) -> None:
+        """Wait; Python forgets an interrupt that comes while it destroys something."""
+        if kind is Kind.INTERRUPT:
+            while not run.await_end(INTERRUPT_S) and self.n_unheard < MAX_UNHEARD:
+                self.n_unheard += 1
+                run.interrupt()
+        elif kind in FATAL:
+            run.await_end(HANG_S)
 
     def _has_come(self, run: Run, moment: Moment) -> bool:
         is_final = moment in COLLECTING
@@ -180,14 +192,13 @@ def left_alone(folder: Path, n_workers: int) -> Outcomes:
     """Outcomes of the search that nobody struck; kept for whoever continues."""
     file = folder / "left_alone.json"
     if not file.is_file():
-        plan = Plan(number=-1, folder=folder / "alone", n_workers=n_workers, has_disk=False)
-        shutil.rmtree(plan.folder, ignore_errors=True)
-        plan.folder.mkdir(parents=True)
-        run = plan.start()
-        run.await_end()
-        if run.process.returncode != 0:
-            sys.exit(f"The search fails even when left alone: {(plan.folder / 'log').read_text()}")
-        trials = read_trials(plan.layout.studies)
+        with small_disk(folder / "alone" / "warehouse") as has_disk:
+            plan = Plan(number=-1, folder=folder / "alone", n_workers=n_workers, has_disk=has_disk)
+            run = plan.start()
+            run.await_end()
+            if run.process.returncode != 0:
+                sys.exit(f"It fails even when left alone: {(plan.folder / 'log').read_text()}")
+            trials = read_trials(plan.layout.studies)
         told = [[*trial.identity, trial.outcome] for trial in trials]
         write_json(file, {"code": code_version(), "trials": told})
     if json.loads(file.read_text())["code"] != code_version():
@@ -239,7 +250,7 @@ def summary(rounds: Sequence[dict]) -> dict:
     }
 
 
-_SUMS = ("n_trials", "n_vain_tries", "n_given_up", "wall_s")
+_SUMS = ("n_trials", "n_vain_tries", "n_given_up", "n_unheard", "wall_s")
 
 
 def main() -> None:
