@@ -6,7 +6,7 @@ from cappuccino_assets.assets import evidence, features, live, market, registry,
 from cappuccino_assets.checks import market as market_checks
 from cappuccino_assets.checks import registry as registry_checks
 from cappuccino_assets.checks import search as search_checks
-from cappuccino_assets.jobs import placebo, sync_ensemble, two_phase_training
+from cappuccino_assets.jobs import placebo, sync_campaign, sync_ensemble, two_phase_training
 from cappuccino_assets.resources import (
     EVENT_LOGGER_KEY,
     SearchResource,
@@ -21,7 +21,7 @@ defs = dg.Definitions(
         [market, features, search, evidence, registry, reports, live], include_specs=True
     ),
     asset_checks=dg.load_asset_checks_from_modules([market_checks, search_checks, registry_checks]),
-    jobs=[two_phase_training, sync_ensemble, placebo],
+    jobs=[two_phase_training, sync_ensemble, sync_campaign, placebo],
     schedules=[weekly_training, monthly_placebo],
     sensors=[new_top_trials],
     resources={"search": SearchResource(), "warehouse": WarehouseResource()},

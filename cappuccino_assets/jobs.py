@@ -5,6 +5,7 @@ from typing import Final
 import dagster as dg
 
 from cappuccino_assets.ops.placebo import run_placebo_studies
+from cappuccino_assets.ops.sync import move_to_campaign
 
 SYMBOLIC_ASSETS: Final = dg.AssetSelection.assets("phase1_combinations")
 
@@ -18,6 +19,12 @@ sync_ensemble = dg.define_asset_job(
     selection=dg.AssetSelection.assets("trial_metrics", "ensemble_manifest"),
     description="Records the trials finished so far and publishes a manifest of the best.",
 )
+
+
+@dg.job
+def sync_campaign() -> None:
+    """Makes a finished campaign the active one, with its ensemble, outcomes and reports."""
+    move_to_campaign()
 
 
 @dg.job

@@ -28,12 +28,10 @@ def hyperparameter_analysis(
 ) -> dg.MaterializeResult[None]:
     """One row per study and parameter: the best tenth of the trials against the others."""
     from cappuccino_assets.ops.campaigns import current_campaign
-    from cappuccino_assets.reports.analysis import hyperparameter_analysis as analyse
-    from cappuccino_assets.storage.files import write_json
+    from cappuccino_assets.ops.evidence import write_analysis
 
     database, path = warehouse.database, warehouse.layout.hyperparameter_analysis
-    analysis = analyse(database, current_campaign(search, database).name)
-    write_json(path, analysis)
+    analysis = write_analysis(database, current_campaign(search, database).name)
     rows = [
         {"study": study["study_name"]} | {name: row[name] for name in _SHOWN}
         for study in analysis["studies"]
@@ -49,13 +47,10 @@ def overfitting_report(
 ) -> dg.MaterializeResult[None]:
     """One record: what the search as a whole shows, after all that was tried."""
     from cappuccino_assets.ops.campaigns import current_campaign
-    from cappuccino_assets.registry.evidence import campaign_evidence
-    from cappuccino_assets.storage.files import write_json
+    from cappuccino_assets.ops.evidence import write_evidence
 
     database = warehouse.database
-    found = campaign_evidence(database, current_campaign(search, database).name)
-    write_json(warehouse.layout.overfitting_report, found.to_json())
-    shown = found.to_json()
+    shown = write_evidence(database, current_campaign(search, database).name).to_json()
     selection = shown.pop("overfitting")
     if selection is not None:
         selection.pop("logits")

@@ -44,11 +44,11 @@ def ensemble_manifest(
 
 
 def _bars(search: SearchResource, warehouse: WarehouseResource) -> "tuple[FeatureArrays, datetime]":
-    from cappuccino_assets.features.arrays import load_arrays
-    from cappuccino_assets.ops.phases import phase_plans
+    from cappuccino_assets.ops.campaigns import current_campaign
+    from cappuccino_assets.ops.phases import ensemble_bars, winner_of
 
-    plan = phase_plans(search, warehouse, 2)[0]
-    return load_arrays(plan.arrays), plan.holdout_from
+    campaign = current_campaign(search, warehouse.database)
+    return ensemble_bars(warehouse.layout, campaign, winner_of(warehouse.layout, campaign))
 
 
 def _metadata(publication: "Publication") -> dict[str, Any]:

@@ -7,8 +7,9 @@ import dagster as dg
 from cappuccino_assets.assets.live import ensemble_manifest
 from cappuccino_assets.assets.registry import trial_archive
 from cappuccino_assets.checks.outcome import verified
-from cappuccino_assets.errors import ManifestError
-from cappuccino_assets.resources import SearchResource, WarehouseResource
+from cappuccino_assets.errors import CappuccinoError
+from cappuccino_assets.ops.sync import AGREEMENT
+from cappuccino_assets.resources import WarehouseResource
 
 
 @dg.asset_check(asset=trial_archive, blocking=True)
@@ -36,26 +37,28 @@ def gates_are_on_record(warehouse: WarehouseResource) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=ensemble_manifest, blocking=True)
-def members_are_verified(
-    search: SearchResource, warehouse: WarehouseResource
-) -> dg.AssetCheckResult:
-    """The ensemble loads: checksums, contracts and market agree; it is this campaign's, or why not.
-
-    It may be another campaign's only if it is on record why this one's does not replace it.
-    """
+def members_are_verified(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    """The ensemble loads: checksums, contracts and market agree."""
     from cappuccino_assets.live.ensemble import Ensemble
-    from cappuccino_assets.ops.campaigns import current_campaign
-    from cappuccino_assets.reports.standing import why_other_members
 
     def verify() -> dict[str, Any]:
         manifest = Ensemble.load(warehouse.layout.manifest).manifest
-        campaign = current_campaign(search, warehouse.database).name
-        shown = {"generation": manifest.generation, "n_members": len(manifest.members)}
-        if manifest.study_name == campaign:
-            return shown
-        reason = why_other_members(warehouse.database, campaign)
-        if reason is None:
-            raise ManifestError(f"The ensemble follows {manifest.study_name}, not {campaign}.")
-        return shown | {"remark": reason}
+        return {"generation": manifest.generation, "n_members": len(manifest.members)}
 
     return verified(verify)
+
+
+@dg.asset_check(asset=ensemble_manifest, blocking=True, name=AGREEMENT)
+def one_campaign_is_followed(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    """Winner, comparison, ensemble and workers are the active campaign's, or it is known why not.
+
+    The ensemble may be another campaign's only if it is on record why this one's does not replace
+    it; what a search has not come to yet may be, for as long as its process lives.
+    """
+    from cappuccino_assets.reports.following import campaign_following
+
+    try:
+        following = campaign_following(warehouse.database)
+    except CappuccinoError as error:
+        return dg.AssetCheckResult(passed=False, description=str(error))
+    return dg.AssetCheckResult(passed=not following.faults, description=following.text)

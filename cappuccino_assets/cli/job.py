@@ -33,23 +33,32 @@ def run_job(name: str, search: Json) -> Json:
         Standing of the campaign that was worked on, and the gaps in its bars.
 
     Raises:
+        CappuccinoError: As `execute` does.
+    """
+    gaps = gaps_of(execute(name, {"resources": {"search": {"config": search}}}))
+    return campaign_standing(WarehouseResource().database, search.get("study")) | {"gaps": gaps}
+
+
+def execute(name: str, config: Json) -> ExecutionResult:
+    """Execute a job in this process.
+
+    Args:
+        name: Name of the job.
+        config: What the run overrides.
+
+    Raises:
         CappuccinoError: What went wrong in a step.
         CheckFailedError: If a blocking check did not pass.
         InterruptedRunError: If it was interrupted.
         WarehouseError: If the history of runs, or the studies, cannot be written.
     """
     job = ReconstructableRepository.for_module(_DEFINITIONS, "defs").get_reconstructable_job(name)
-    config = {"loggers": {EVENT_LOGGER_KEY: {}}, "resources": {"search": {"config": search}}}
+    config = config | {"loggers": {EVENT_LOGGER_KEY: {}}}
     try:
         with open_instance() as instance, job_progress():
-            result = dg.execute_job(
-                job,
-                instance=instance,
-                run_config=config,
-                tags=process_tags(),
-                raise_on_error=True,
+            return dg.execute_job(
+                job, instance=instance, run_config=config, tags=process_tags(), raise_on_error=True
             )
-            gaps = gaps_of(result)
     except DagsterAssetCheckFailedError as error:
         raise CheckFailedError(str(error)) from error
     except (KeyboardInterrupt, DagsterExecutionInterruptedError) as error:
@@ -60,7 +69,6 @@ def run_job(name: str, search: Json) -> Json:
             f"of {REPOSITORY_ROOT} and {current_settings().warehouse} have room and can be "
             "written; then run the same command again."
         ) from error
-    return campaign_standing(WarehouseResource().database, search.get("study")) | {"gaps": gaps}
 
 
 def gaps_of(result: ExecutionResult) -> list[Json]:

@@ -17,6 +17,7 @@ from cappuccino_assets.cli.rollback import rollback
 from cappuccino_assets.cli.run import run
 from cappuccino_assets.cli.status import status
 from cappuccino_assets.cli.studies import studies
+from cappuccino_assets.cli.sync import sync
 from cappuccino_assets.cli.verify import verify
 from cappuccino_assets.cli.vin import vin
 from cappuccino_assets.errors import CappuccinoError
@@ -36,6 +37,7 @@ app.command()(analysis)
 app.command()(report)
 app.command()(prove_causal)
 app.command()(placebo)
+app.command()(sync)
 app.command()(rollback)
 app.command()(vin)
 app.command()(verify)

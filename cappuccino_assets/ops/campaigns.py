@@ -1,12 +1,15 @@
 """Begin, find and finish the campaign that a run works on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.market.bars import Bars
 from cappuccino_assets.market.intervals import Interval
+from cappuccino_assets.reports.search_record import study_counts
 from cappuccino_assets.resources import SearchResource
+from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import hold_until_exit
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.tuning.advisors import require_advisor
@@ -36,11 +39,7 @@ def begin_campaign(
             such advisor, or nothing to exploit.
         WarehouseError: If another process searches in this warehouse.
     """
-    hold_until_exit(
-        warehouse.layout.search_lock,
-        refusal=f"Another search is under way in {warehouse.layout.root}: wait for its end, "
-        "or choose another CAPPUCCINO_WAREHOUSE.",
-    )
+    hold_search(warehouse.layout)
     settings, finest = search.settings, next(iter(market.values()))
     asked = new_campaign(
         name=settings.study,
@@ -75,6 +74,39 @@ def begin_campaign(
     return campaign
 
 
+def hold_search(layout: WarehouseLayout) -> None:
+    """Keep every other search out of a warehouse for as long as this process lives.
+
+    Raises:
+        WarehouseError: If another process searches in it.
+    """
+    hold_until_exit(
+        layout.search_lock,
+        refusal=f"Another search is under way in {layout.root}: wait for its end, "
+        "or choose another CAPPUCCINO_WAREHOUSE.",
+    )
+
+
+def campaign_of(warehouse: Warehouse, name: str) -> Campaign:
+    """Find a campaign by its name, or by that of one of its studies.
+
+    Raises:
+        WarehouseError: If there is none; lists those that there are.
+    """
+    row = warehouse.campaign(name.partition("/")[0])
+    if row is not None:
+        campaign = Campaign.from_json(row["definition"])
+        studies = study_counts(warehouse.layout, campaign.name)
+        names = [campaign.name, *(study["study_name"] for study in studies)]
+        if name in names:
+            return campaign
+        raise WarehouseError(
+            f"There is no study {name!r}. {campaign.name} has {_listed(names[1:])}."
+        )
+    known = warehouse.query("campaign_names")["campaign"].to_list()
+    raise WarehouseError(f"There is no campaign {name!r}. There are {_listed(known)}.")
+
+
 def history_end(search: SearchResource, warehouse: Warehouse) -> datetime | None:
     """Say until when a campaign that goes on has its bars, or it would not find the same ones."""
     known = _known(warehouse, search.settings.study)
@@ -106,6 +138,10 @@ def finish_campaign(warehouse: Warehouse, campaign: Campaign) -> None:
     row = warehouse.campaign(campaign.name)
     if row and row["completed_at"] is None and is_searched(warehouse, campaign):
         warehouse.complete_campaign(campaign.name, datetime.now(UTC))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def _history(bars: Bars) -> tuple[datetime, datetime]:

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 
 from cappuccino_assets.errors import WarehouseError
-from cappuccino_assets.features.arrays import load_arrays
+from cappuccino_assets.features.arrays import FeatureArrays, load_arrays
 from cappuccino_assets.market.intervals import Interval
 from cappuccino_assets.ops.arrays import find_arrays
 from cappuccino_assets.ops.campaigns import current_campaign
 from cappuccino_assets.resources import SearchResource, WarehouseResource
 from cappuccino_assets.storage.files import read_json, write_json
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.tuning import results
 from cappuccino_assets.tuning.campaign import Campaign
 from cappuccino_assets.tuning.phases import (
@@ -36,9 +37,7 @@ def phase_plans(
         intervals = campaign.budget.intervals
         arrays = {each: find_arrays(layout, campaign, each, enhanced=False) for each in intervals}
         return plan_phase1(campaign, arrays)
-    winner = winner_of(layout, campaign)
-    interval = Interval(winner["interval"])
-    return plan_phase2(campaign, winner, find_arrays(layout, campaign, interval, enhanced=True))
+    return _plans_after(layout, campaign, winner_of(layout, campaign))
 
 
 def require_history(search: SearchResource, warehouse: WarehouseResource, phase: int) -> None:
@@ -78,10 +77,7 @@ def collect(warehouse: WarehouseResource, plans: list[StudyPlan]) -> list[Json]:
 
 def decide_phase1(search: SearchResource, warehouse: WarehouseResource) -> Json:
     """Write phase1_winner.json, and return it."""
-    campaign = current_campaign(search, warehouse.database)
-    database, name = warehouse.database, campaign.name
-    trials = results.complete_trials(database, name, 1)
-    winner = phase1_winner(trials, results.n_done_by_study(database, name))
+    winner = best_of_phase1(warehouse.database, current_campaign(search, warehouse.database))
     write_json(warehouse.layout.phase1_winner, winner)
     return winner
 
@@ -89,12 +85,35 @@ def decide_phase1(search: SearchResource, warehouse: WarehouseResource) -> Json:
 def decide_phase2(search: SearchResource, warehouse: WarehouseResource) -> Json:
     """Write phase2_comparison.json, and return it."""
     campaign = current_campaign(search, warehouse.database)
-    trials = results.complete_trials(warehouse.database, campaign.name, 2)
     winner = winner_of(warehouse.layout, campaign)
-    n_done = results.n_done_by_study(warehouse.database, campaign.name)
-    comparison = phase2_comparison(trials, n_done, winner, now=datetime.now(UTC))
+    comparison = best_of_phase2(warehouse.database, campaign, winner)
     write_json(warehouse.layout.phase2_comparison, comparison)
     return comparison
+
+
+def best_of_phase1(database: Warehouse, campaign: Campaign) -> Json:
+    """Find out which combination of a campaign has won, from its trials in the database."""
+    trials = results.complete_trials(database, campaign.name, 1)
+    return phase1_winner(trials, results.n_done_by_study(database, campaign.name))
+
+
+def best_of_phase2(database: Warehouse, campaign: Campaign, winner: Json) -> Json:
+    """Compare the algorithms of a campaign, from its trials in the database."""
+    trials = results.complete_trials(database, campaign.name, 2)
+    n_done = results.n_done_by_study(database, campaign.name)
+    return phase2_comparison(trials, n_done, winner, now=datetime.now(UTC))
+
+
+def ensemble_bars(
+    layout: WarehouseLayout, campaign: Campaign, winner: Json
+) -> tuple[FeatureArrays, datetime]:
+    """Load the bars that a campaign's ensemble is compared on, and the start of its hold-out.
+
+    Raises:
+        WarehouseError: If they are not stored.
+    """
+    plan = _plans_after(layout, campaign, winner)[0]
+    return load_arrays(plan.arrays), plan.holdout_from
 
 
 def winner_of(layout: WarehouseLayout, campaign: Campaign) -> Json:
@@ -121,13 +140,14 @@ def is_of(campaign: Campaign, outcome: Json | None) -> bool:
     return outcome is not None and outcome["study_name"].partition("/")[0] == campaign.name
 
 
+def _plans_after(layout: WarehouseLayout, campaign: Campaign, winner: Json) -> list[StudyPlan]:
+    arrays = find_arrays(layout, campaign, Interval(winner["interval"]), enhanced=True)
+    return plan_phase2(campaign, winner, arrays)
+
+
 def _phase2_of_any_winner(layout: WarehouseLayout, campaign: Campaign) -> list[StudyPlan]:
     return [
         plan
         for timeframe, interval in campaign.budget.combinations
-        for plan in plan_phase2(
-            campaign,
-            {"timeframe": timeframe, "interval": interval},
-            find_arrays(layout, campaign, interval, enhanced=True),
-        )
+        for plan in _plans_after(layout, campaign, {"timeframe": timeframe, "interval": interval})
     ]

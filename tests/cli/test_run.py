@@ -166,7 +166,7 @@ def test_every_check_passed(instance):
         run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
     ).records
     checks = [r.event_log_entry.dagster_event.asset_check_evaluation_data for r in records]
-    assert len(checks) == 12
+    assert len(checks) == 13
     assert all(check.passed for check in checks)
 
 

@@ -36,6 +36,7 @@ BLOCKING = {
     "archive_is_whole",
     "gates_are_on_record",
     "members_are_verified",
+    "one_campaign_is_followed",
 }
 
 
