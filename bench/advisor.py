@@ -19,13 +19,13 @@ from cappuccino_assets.evaluation.uplift import JudgedTrial, advice_uplift
 from cappuccino_assets.storage.files import read_json, write_json
 from cappuccino_assets.tuning.advice import ADVICE
 from cappuccino_assets.tuning.advisors import ANALYSIS
+from cappuccino_assets.tuning.analysis_advisor import SHARES
 from cappuccino_assets.tuning.profiles import PLACEBO
 from cappuccino_assets.types import FloatArray, Json
 
-MARKETS: Final = range(100, 106)
+MARKETS: Final = range(110, 116)
 N_TRIALS: Final = 120
 EVERY: Final = 25
-KINDS: Final = {"Of ": "best mixture", "It is the centre": "centre", "It is the best": "best moved"}
 
 
 def study_of(market: int) -> list[Json]:
@@ -40,7 +40,7 @@ def _row(trial: FrozenTrial) -> Json:
     advice = trial.user_attrs.get(ADVICE)
     kind = None
     if advice is not None:
-        kind = next(kind for begin, kind in KINDS.items() if advice["reason"].startswith(begin))
+        kind = next(each for each in SHARES if f"best {each} of" in advice["reason"])
     return {
         "number": trial.number,
         "score": trial.value,
@@ -73,13 +73,13 @@ def over_studies(values: FloatArray) -> ConfidenceInterval:
 
 
 def print_table(studies: Sequence[list[Json]]) -> None:
-    print("| advice | studies | uplift | 95 % interval | pairs won | studies above 0 |")
+    print("| mixture | studies | uplift | 95 % interval | pairs won | studies above 0 |")
     print("|---|---|---|---|---|---|")
-    for kind in (None, *KINDS.values()):
+    for kind in (None, *SHARES):
         uplift, better = uplifts(studies, kind)
         mean = over_studies(uplift)
         print(
-            f"| {kind or 'all'} | {len(uplift)} | {mean.estimate:+.2f} "
+            f"| {f'of the best {kind}' if kind else 'all'} | {len(uplift)} | {mean.estimate:+.2f} "
             f"| {mean.low:+.2f} to {mean.high:+.2f} | {better.mean():.0%} "
             f"| {(uplift > 0).sum()} of {len(uplift)} |"
         )

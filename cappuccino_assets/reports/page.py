@@ -15,6 +15,7 @@ from cappuccino_assets.reports.report_words import (
     what_is_not_shown,
     what_is_shown,
 )
+from cappuccino_assets.reports.route_page import advice_section, route_section
 from cappuccino_assets.reports.search_page import (
     certification_section,
     parameters_section,
@@ -39,7 +40,9 @@ def page(record: CampaignRecord) -> str:
         _header(record),
         *(candidate_section(each) for each in record.candidates),
         *_not_shown(record),
+        *route_section(record.standing),
         search_section(record),
+        *advice_section(record.standing),
         certification_section(record),
         parameters_section(record.analysis),
         _footer(record),

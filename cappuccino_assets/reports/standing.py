@@ -3,11 +3,15 @@
 from datetime import datetime
 from pathlib import Path
 
+import polars as pl
+
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.registry.in_force import ensemble_in_force, why_it_stays
+from cappuccino_assets.reports.advice import campaign_advice
 from cappuccino_assets.reports.search_record import study_counts, top_set
 from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.ledger_rows import LedgerKind
 from cappuccino_assets.storage.member_sets import member_set_digest
 from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.storage.warehouse import Warehouse
@@ -43,7 +47,22 @@ def campaign_standing(warehouse: Warehouse, name: str | None = None) -> Json:
         "ensemble": _of_campaign(layout.manifest, name),
         "ensemble_remark": why_other_members(warehouse, name),
         "verdict": verdict(comparison, archive, n_trials=TrialLedger(warehouse).n_trials(name)),
+        **_lineage(warehouse, name),
+        "advice": campaign_advice(warehouse, name, row["definition"]["profile"]),
         "files": _files(layout),
+    }
+
+
+def _lineage(warehouse: Warehouse, name: str) -> Json:
+    """Count a campaign's own trials, and those of each that it was narrowed from."""
+    _, *ancestors = TrialLedger(warehouse).lineage(name)
+    counts = warehouse.query("ledger_counts").filter(kind=LedgerKind.TRIAL.value)
+    n_trials = dict(counts.group_by("campaign").agg(pl.sum("n_rows")).iter_rows())
+    return {
+        "n_own_trials": int(n_trials.get(name, 0)),
+        "lineage": [
+            {"campaign": each, "n_trials": int(n_trials.get(each, 0))} for each in ancestors
+        ],
     }
 
 
@@ -53,7 +72,8 @@ def verdict(comparison: Json | None, archive: list[Json], *, n_trials: int) -> s
     Args:
         comparison: Outcome of phase 2; None before there is one.
         archive: The campaign's entries, best first.
-        n_trials: All trials of the campaign, pruned and failed ones included.
+        n_trials: All trials of the campaign, pruned and failed ones included, and of those that it
+            was narrowed from.
     """
     if comparison is None:
         return "The search is not finished: nothing can be said yet."
@@ -99,6 +119,15 @@ def gate_verdict(archive: list[Json]) -> str:
     )
 
 
+def campaign_in(path: Path) -> str | None:
+    """Read whose outcome or manifest a file holds; None where there is no file."""
+    if not path.is_file():
+        return None
+    value: Json = read_json(path)
+    named: str = value.get("study_name") or next(iter(value["results"].values()))["study_name"]
+    return named.partition("/")[0]
+
+
 def why_other_members(warehouse: Warehouse, campaign: str) -> str | None:
     """Say why the ensemble in force is not a campaign's best trials; None where nobody has said.
 
@@ -125,11 +154,7 @@ def _iso(time: datetime | None) -> str | None:
 
 
 def _of_campaign(path: Path, campaign: str) -> Json | None:
-    if not path.is_file():
-        return None
-    value: Json = read_json(path)
-    named = value.get("study_name") or next(iter(value["results"].values()))["study_name"]
-    return value if named.partition("/")[0] == campaign else None
+    return read_json(path) if campaign_in(path) == campaign else None
 
 
 def _files(layout: WarehouseLayout) -> Json:

@@ -1,7 +1,7 @@
 """What trials leave on disk, as rows of the warehouse."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -49,11 +49,15 @@ FINISHED: Final = ("COMPLETE", "PRUNED", "FAIL")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRows:
-    """Rows of the tables `trials`, `trial_params` and `trial_splits`."""
+    """Rows of the tables `trials`, `trial_params` and `trial_splits`.
+
+    Beside them `advice`: where a trial comes from that an advisor proposed, by study and number.
+    """
 
     trials: list[Json]
     params: list[Json]
     splits: list[Json]
+    advice: dict[tuple[str, int], Json] = field(default_factory=dict)
 
 
 def trial_rows(records: Iterable[Json], layout: WarehouseLayout) -> TrialRows:
@@ -65,7 +69,8 @@ def trial_rows(records: Iterable[Json], layout: WarehouseLayout) -> TrialRows:
     Args:
         records: One per trial: study_name, number, state, value, params, started_at, completed_at
             (datetimes; naive ones are local, as Optuna's are), campaign, phase, algorithm,
-            timeframe, interval and dataset_digest. Unfinished trials are passed over.
+            timeframe, interval and dataset_digest; and `advice` of one that was advised. Unfinished
+            trials are passed over.
         layout: Where the trials' folders lie.
 
     Raises:
@@ -76,6 +81,8 @@ def trial_rows(records: Iterable[Json], layout: WarehouseLayout) -> TrialRows:
         if record["state"] not in FINISHED:
             continue
         identity = _pick(record, _IDENTITY)
+        if "advice" in record:
+            rows.advice[record["study_name"], record["number"]] = record["advice"]
         result = _result(record, layout) if record["state"] == "COMPLETE" else None
         rows.trials.append(_trial(record, result) | _effort(record, layout))
         params = record["params"] if result is None else result["params"]

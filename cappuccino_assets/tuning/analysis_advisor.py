@@ -1,32 +1,34 @@
 """The advisor that is there: it proposes what a study's own trials speak for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 import numpy as np
-import polars as pl
 from scipy.stats import norm, rankdata
 
-from cappuccino_assets.evaluation.parameter_effects import parameter_effects
-from cappuccino_assets.evaluation.scored_trials import MIN_TRIALS, ScoredTrials
+from cappuccino_assets.evaluation.scored_trials import MIN_TRIALS
 from cappuccino_assets.tuning.advisors import KnownTrial, Proposal, Question
-from cappuccino_assets.tuning.distributions import Choice, Distribution, Value
-from cappuccino_assets.tuning.spaces import SearchSpace
+from cappuccino_assets.tuning.distributions import Choice, Value
+from cappuccino_assets.tuning.spaces import Parameter, SearchSpace
 from cappuccino_assets.types import FloatArray
 
-SIGNIFICANT: Final = 0.05
+SHARES: Final = {"tenth": 0.1, "fifth": 0.2, "two fifths": 0.4}  # of the trials, best first
 _N_MIXTURES: Final = 500
+_N_NAMED: Final = 3
 _PENALTIES: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 Params = Mapping[str, Value]
 
 
 class AnalysisAdvisor:
-    """Proposes, from at least 21 complete trials, what their best tenth has in common.
+    """Proposes mixtures of a study's best trials, from at least 21 complete ones.
 
-    In this order: of many mixtures of the best tenth the one that an additive model of all trials
-    holds for the best; the centre of the best tenth; and the best trial with those parameters moved
-    to that centre which stand out after Benjamini and Hochberg's correction, where any does. A
-    single score is luck in good part, and averages of several trials are less.
+    An additive model of all trials says what each parameter's value is worth. Of many mixtures of
+    the best tenth of the trials, in which every parameter is from any of them, the one is proposed
+    that the model holds for the best; then the same of the best fifth, and of the best two fifths.
+    A single score is luck in good part; the model averages over all of them, and what it holds for
+    good lies where trials have been good.
     """
 
     def propose(self, question: Question) -> Sequence[Proposal]:
@@ -44,86 +46,77 @@ class AnalysisAdvisor:
 
 def _proposals(question: Question) -> Iterator[Proposal]:
     best = sorted(question.trials, key=lambda trial: (-trial.score, trial.number))
-    top = best[: -(-len(best) // 10)]
+    model = AdditiveModel.fitted(question.space, best)
     random = np.random.default_rng(question.seed)
-    yield Proposal(
-        params=_best_mixture(question, top, random),
-        reason=f"Of {_N_MIXTURES} mixtures of the best {len(top)} of {len(best)} trials it is the "
-        "one that an additive model of all of them holds for the best.",
-    )
-    centre = centre_of([each.params for each in top], question.space)
-    yield Proposal(
-        params=centre,
-        reason=f"It is the centre of the best {len(top)} of {len(best)} trials: medians, and the "
-        "most frequent categories.",
-    )
-    if shown := _shown(question.trials, question.space, random):
+    rests_on = ", ".join(model.weightiest([each.params for each in best])[:_N_NAMED])
+    for name, share in SHARES.items():
+        parents = best[: ceil(share * len(best))]
+        mixtures = _mixtures(question.space, parents, random)
         yield Proposal(
-            params={**best[0].params, **{name: centre[name] for name in shown}},
-            reason=f"It is the best trial, {best[0].number}, with what tells the best "
-            f"{len(top)} from the others moved to their centre: {', '.join(shown)}.",
+            params=mixtures[int(np.argmax(model.worth(mixtures)))],
+            reason=f"Of {_N_MIXTURES} mixtures of the best {name} of {len(best)} trials it is the "
+            "one that an additive model of all of them holds for the best; the model rests most "
+            f"on {rests_on}.",
         )
 
 
-def centre_of(trials: Sequence[Params], space: SearchSpace) -> dict[str, Value]:
-    """Take the median of each parameter that is a number, on its own scale, else the most frequent.
-
-    Args:
-        trials: Values by parameter, best first; of categories as frequent the better one's counts.
-        space: Where they come from, and where the centre lies.
-    """
-    return {
-        each.name: _centre(each.distribution, [trial[each.name] for trial in trials])
-        for each in space.parameters
-    }
-
-
-def _centre(distribution: Distribution, values: Sequence[Value]) -> Value:
-    if distribution.is_ordered:
-        return distribution.at(float(np.median([distribution.place(each) for each in values])))
-    return max(values, key=values.count)
-
-
-def _best_mixture(
-    question: Question, top: Sequence[KnownTrial], random: np.random.Generator
-) -> dict[str, Value]:
-    """Take every parameter from one of the best, many times; keep what the model prefers."""
-    space = question.space
-    parents = random.integers(len(top), size=(_N_MIXTURES, len(space.parameters)))
-    mixtures = [
-        {name: top[parent].params[name] for name, parent in zip(space.names, row, strict=True)}
-        for row in parents
+def _mixtures(
+    space: SearchSpace, parents: Sequence[KnownTrial], random: np.random.Generator
+) -> list[dict[str, Value]]:
+    """Take every parameter from any of the parents, many times."""
+    chosen = random.integers(len(parents), size=(_N_MIXTURES, len(space.parameters)))
+    return [
+        {name: parents[each].params[name] for name, each in zip(space.names, row, strict=True)}
+        for row in chosen
     ]
-    known = features_of([each.params for each in question.trials], space)
-    scores = np.array([each.score for each in question.trials])
-    predicted = features_of(mixtures, space) @ additive_model(known, scores)
-    return mixtures[int(np.argmax(predicted))]
 
 
-def features_of(trials: Sequence[Params], space: SearchSpace) -> FloatArray:
-    """Describe configurations for an additive model, shape (N, K).
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AdditiveModel:
+    """What each value of each parameter is worth, whatever the others are.
 
-    A number is its place in its range and that squared; a category is zeros and a one.
+    Attributes:
+        space: What is searched.
+        coefficients: Of each parameter's columns, in the order of the space.
     """
-    columns: list[Sequence[float]] = []
-    for each in space.parameters:
-        values, distribution = [trial[each.name] for trial in trials], each.distribution
-        if isinstance(distribution, Choice) and not distribution.is_ordered:
-            columns += [[float(value == one) for value in values] for one in distribution.values]
-        else:
-            places = [2 * distribution.place(value) - 1 for value in values]
-            columns += [places, [place**2 for place in places]]
-    return np.array(columns).T
+
+    space: SearchSpace
+    coefficients: tuple[FloatArray, ...]
+
+    @classmethod
+    def fitted(cls, space: SearchSpace, trials: Sequence[KnownTrial]) -> "AdditiveModel":
+        """Fit a ridge regression of the ranks of scores.
+
+        Ranks, as normal scores, because a few trials lose more than all others differ by.
+        """
+        columns = [_columns(each, [trial.params for trial in trials]) for each in space.parameters]
+        scores = np.array([trial.score for trial in trials])
+        target = norm.ppf((rankdata(scores) - 0.5) / len(scores))
+        ends = np.cumsum([each.shape[1] for each in columns])[:-1]
+        coefficients = ridge(np.hstack(columns), target)
+        return cls(space=space, coefficients=tuple(np.split(coefficients, ends)))
+
+    def worth(self, trials: Sequence[Params]) -> FloatArray:
+        """Predict how configurations compare, shape (N,)."""
+        worth: FloatArray = np.sum(self._parts(trials), axis=0)
+        return worth
+
+    def weightiest(self, trials: Sequence[Params]) -> list[str]:
+        """Name the parameters in the order of how much their values tell these trials apart."""
+        spreads = [part.std() for part in self._parts(trials)]
+        return [self.space.names[place] for place in np.argsort(spreads)[::-1]]
+
+    def _parts(self, trials: Sequence[Params]) -> list[FloatArray]:
+        pairs = zip(self.space.parameters, self.coefficients, strict=True)
+        return [_columns(each, trials) @ coefficients for each, coefficients in pairs]
 
 
-def additive_model(features: FloatArray, scores: FloatArray) -> FloatArray:
-    """Fit a ridge regression of the ranks of scores; its penalty leaves out best.
-
-    Ranks, as normal scores, because a few trials lose more than all others differ by.
+def ridge(features: FloatArray, target: FloatArray) -> FloatArray:
+    """Fit a linear model whose penalty is chosen by generalised cross-validation.
 
     Args:
-        features: Shape (N, K).
-        scores: Shape (N,).
+        features: Shape (N, K); they are centred here.
+        target: Of mean 0, shape (N,).
 
     Returns:
         Coefficients, shape (K,).
@@ -133,43 +126,24 @@ def additive_model(features: FloatArray, scores: FloatArray) -> FloatArray:
         Parameter" (1979).
     """
     centred = features - features.mean(axis=0)
-    target = norm.ppf((rankdata(scores) - 0.5) / len(scores))
     left, singular, right = np.linalg.svd(centred, full_matrices=False)
     rotated = left.T @ target
 
     def fault(penalty: float) -> float:
-        shrunk = singular**2 / (singular**2 + penalty)
-        residual = target - left @ (shrunk * rotated)
-        return float((residual**2).mean() / (1 - shrunk.sum() / len(scores)) ** 2)
+        kept = singular**2 / (singular**2 + penalty)
+        residual = target - left @ (kept * rotated)
+        return float((residual**2).mean() / (1 - kept.sum() / len(target)) ** 2)
 
     penalty = min(_PENALTIES, key=fault)
     coefficients: FloatArray = right.T @ (singular / (singular**2 + penalty) * rotated)
     return coefficients
 
 
-def _shown(
-    trials: Sequence[KnownTrial], space: SearchSpace, random: np.random.Generator
-) -> list[str]:
-    """Name the parameters that tell the best tenth from the others, in the order of the space."""
-    scored = scored_trials(trials)
-    if scored is None:
-        return []
-    effects = parameter_effects(scored, random=random)
-    shown = {each.parameter for each in effects if each.bh_p_value < SIGNIFICANT}
-    return [name for name in space.names if name in shown]
-
-
-def scored_trials(trials: Sequence[KnownTrial]) -> ScoredTrials | None:
-    """Lay trials out for an analysis, without what is the same in all; None if everything is."""
-    frame = pl.DataFrame(
-        [{"trial": each.number, "score": each.score, **each.params} for each in trials],
-        infer_schema_length=None,
-    )
-    same = [
-        column.name
-        for column in frame
-        if column.n_unique() == 1 and column.name not in ("trial", "score")
-    ]
-    if len(same) == frame.width - 2 or frame["score"].n_unique() == 1:
-        return None
-    return ScoredTrials(frame=frame.drop(same))
+def _columns(parameter: Parameter, trials: Sequence[Params]) -> FloatArray:
+    """Describe a number by its place and that squared, a category by zeros and a one, (N, K)."""
+    distribution = parameter.distribution
+    values = [trial[parameter.name] for trial in trials]
+    if isinstance(distribution, Choice) and not distribution.is_ordered:
+        return np.array([[float(value == one) for one in distribution.values] for value in values])
+    places = np.array([2 * distribution.place(value) - 1 for value in values])
+    return np.stack([places, places**2], axis=1)

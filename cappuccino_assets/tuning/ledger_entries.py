@@ -17,6 +17,7 @@ from cappuccino_assets.storage.trial_files import TrialRows
 from cappuccino_assets.types import Json
 
 _RETURNS: Final = "returns.parquet"
+_ByTrial = dict[tuple[str, int], Json]
 _EVIDENCE: Final = {
     "COMPLETE": ("trial.json", _RETURNS),
     "PRUNED": ("pruned.json",),
@@ -53,15 +54,17 @@ def ledger_rows(rows: TrialRows, layout: WarehouseLayout) -> list[LedgerRow]:
         IntegrityError: If a complete trial left no returns that its Sharpe ratio can be told from.
     """
     params = _params(rows)
-    return [_row(trial, params, layout) for trial in rows.trials]
+    return [_row(trial, params, rows.advice, layout) for trial in rows.trials]
 
 
-def _row(trial: Json, params: dict[tuple[str, int], Json], layout: WarehouseLayout) -> LedgerRow:
+def _row(trial: Json, params: _ByTrial, advice: _ByTrial, layout: WarehouseLayout) -> LedgerRow:
     study_name, number = identity = trial["study_name"], trial["number"]
     folder = layout.trial(study_name, number)
     files = {name: sha256_of_file(folder / name) for name in _EVIDENCE[trial["state"]]}
     outcome = {name: trial.get(name) for name in OUTCOME}
     outcome |= {"params": params.get(identity, {}), "files": files}
+    if identity in advice:
+        outcome["advice"] = advice[identity]
     if trial["state"] == "COMPLETE":
         outcome["sharpe_excess"] = _sharpe_excess(layout, trial)
     return LedgerRow(
@@ -73,8 +76,8 @@ def _row(trial: Json, params: dict[tuple[str, int], Json], layout: WarehouseLayo
     )
 
 
-def _params(rows: TrialRows) -> dict[tuple[str, int], Json]:
-    params: dict[tuple[str, int], Json] = defaultdict(dict)
+def _params(rows: TrialRows) -> _ByTrial:
+    params: _ByTrial = defaultdict(dict)
     for row in rows.params:
         params[row["study_name"], row["number"]][row["parameter"]] = json.loads(row["value"])
     return params

@@ -10,11 +10,11 @@ from math import ceil, comb, floor, log10
 from typing import Final, Self
 
 import numpy as np
+import polars as pl
 
 from cappuccino_assets.evaluation.parameter_effects import ParameterEffect, parameter_effects
 from cappuccino_assets.evaluation.scored_trials import MIN_TRIALS, ScoredTrials
 from cappuccino_assets.tuning.advisors import KnownTrial
-from cappuccino_assets.tuning.analysis_advisor import SIGNIFICANT, scored_trials
 from cappuccino_assets.tuning.distributions import (
     Choice,
     Distribution,
@@ -28,6 +28,7 @@ from cappuccino_assets.tuning.distributions import (
 from cappuccino_assets.tuning.spaces import SearchSpace
 from cappuccino_assets.types import Json
 
+SIGNIFICANT: Final = 0.05
 MIN_WIDTH: Final = 0.25  # of a narrowed range, as a share of the one it came from
 _DIGITS: Final = 3  # of the ends of a logarithmic range
 _ROUNDING: Final = 1e-9
@@ -88,7 +89,7 @@ def narrowed_ranges(
     Returns:
         One per parameter, in the order of the space.
     """
-    scored = scored_trials(trials) if len(trials) >= MIN_TRIALS else None
+    scored = _scored(trials) if len(trials) >= MIN_TRIALS else None
     if scored is None:
         why = (
             f"Only {len(trials)} trials could be compared; {MIN_TRIALS} are needed."
@@ -114,6 +115,18 @@ def apply(space: SearchSpace, narrowings: Sequence[Narrowing]) -> SearchSpace:
         for each in space.parameters
     )
     return replace(space, parameters=parameters)
+
+
+def _scored(trials: Sequence[KnownTrial]) -> ScoredTrials | None:
+    """Lay trials out for an analysis, without what is the same in all; None if everything is."""
+    frame = pl.DataFrame(
+        [{"trial": each.number, "score": each.score, **each.params} for each in trials],
+        infer_schema_length=None,
+    )
+    same = [values.name for values in frame.drop("trial") if values.n_unique() == 1]
+    if "score" in same or len(same) == frame.width - 2:
+        return None
+    return ScoredTrials(frame=frame.drop(same))
 
 
 def _kept(name: str, before: Distribution, why: str) -> Narrowing:

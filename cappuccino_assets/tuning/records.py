@@ -7,6 +7,7 @@ from typing import Final
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from cappuccino_assets.tuning.advice import ADVICE
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.studies import open_study
 from cappuccino_assets.types import Json
@@ -27,8 +28,8 @@ def trial_records(plans: Iterable[StudyPlan], storage: RDBStorage) -> list[Json]
 
     Returns:
         One record per trial: study_name, number, state, value (of a complete one), params (values
-        by name), started_at, completed_at (UTC), and the study's campaign, phase, algorithm,
-        timeframe, interval and dataset_digest.
+        by name), started_at, completed_at (UTC), the study's campaign, phase, algorithm, timeframe,
+        interval and dataset_digest, and of one that was advised `advice`: round, place and reason.
     """
     return [
         _record(plan, trial)
@@ -38,7 +39,8 @@ def trial_records(plans: Iterable[StudyPlan], storage: RDBStorage) -> list[Json]
 
 
 def _record(plan: StudyPlan, trial: FrozenTrial) -> Json:
-    return {name: getattr(plan, name) for name in _RECORDED} | {
+    advised = {ADVICE: trial.user_attrs[ADVICE]} if ADVICE in trial.user_attrs else {}
+    return {name: getattr(plan, name) for name in _RECORDED} | advised | {
         "number": trial.number,
         "state": trial.state.name,
         "value": trial.value if trial.state is TrialState.COMPLETE else None,
