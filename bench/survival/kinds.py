@@ -26,15 +26,16 @@ class Kind(StrEnum):
 
 
 WEIGHTS = {
-    Kind.WORKER: 6,
-    Kind.WORKERS: 2,
-    Kind.RUN: 5,
-    Kind.ALL: 5,
-    Kind.INTERRUPT: 3,
+    Kind.WORKER: 8,
+    Kind.WORKERS: 3,
+    Kind.RUN: 6,
+    Kind.ALL: 6,
+    Kind.INTERRUPT: 2,
     Kind.STOP: 1,
     Kind.LOCK: 1,
-    Kind.DISK: 1,
+    Kind.DISK: 2,
 }
+KILLS = (Kind.WORKER, Kind.WORKERS, Kind.RUN, Kind.ALL)
 FATAL = (Kind.RUN, Kind.ALL, Kind.INTERRUPT)
 
 

@@ -128,5 +128,5 @@ def test_incident_36_two_hundred_kills_lose_double_and_mislabel_nothing(tmp_path
     answer = json.loads(done.stdout)
     assert answer["what"] == []
     assert set(answer["faults"].values()) == {0}
-    assert answer["strikes"] >= 200
+    assert answer["kills"] >= 200
     assert done.returncode == 0
