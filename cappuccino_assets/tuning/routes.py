@@ -120,7 +120,10 @@ class Route:
             before, now = (ranges.get((role, parameter)) for ranges in (mine, its))
             if before != now:
                 return f"range of {parameter} in {role}", before, now
-        return None if self == other else ("narrowing", self.studies, other.studies)
+        if self == other:
+            return None
+        before, now = ([study.text for study in route.studies] for route in (self, other))
+        return "evidence for its narrowing", before, now
 
     def _ranges(self) -> dict[tuple[str, str], Json]:
         return {
