@@ -122,8 +122,8 @@ class Route:
                 return f"range of {parameter} in {role}", before, now
         if self == other:
             return None
-        before, now = ([study.text for study in route.studies] for route in (self, other))
-        return "evidence for its narrowing", before, now
+        texts = [[study.text for study in route.studies] for route in (self, other)]
+        return "evidence for its narrowing", texts[0], texts[1]
 
     def _ranges(self) -> dict[tuple[str, str], Json]:
         return {
