@@ -1,5 +1,7 @@
 """The Dagster instance of this repository, opened from any folder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -7,9 +9,10 @@ import dagster as dg
 from dagster._core.instance.config import is_dagster_home_set
 from dagster._core.instance.ref import InstanceRef
 from filelock import FileLock
+from sqlalchemy.exc import DatabaseError
 
-from cappuccino_assets.errors import ConfigurationError
-from cappuccino_assets.settings import REPOSITORY_ROOT
+from cappuccino_assets.errors import ConfigurationError, WarehouseError
+from cappuccino_assets.settings import REPOSITORY_ROOT, current_settings
 
 _HISTORY: Final = Path("warehouse", "dagster")
 
@@ -38,6 +41,23 @@ def open_instance(root: Path = REPOSITORY_ROOT) -> dg.DagsterInstance:
         )
         _touch_databases(instance)
     return instance
+
+
+@contextmanager
+def database_faults() -> Iterator[None]:
+    """Say what to do where the history of runs, or the studies, cannot be used.
+
+    Raises:
+        WarehouseError: If a database refuses inside the body.
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        raise WarehouseError(
+            f"The databases of runs and studies cannot be used: {error.orig}. See that the disks "
+            f"of {REPOSITORY_ROOT} and {current_settings().warehouse} have room and can be "
+            "written; then run the same command again."
+        ) from error
 
 
 def _absolute_folders(history: Path) -> dict[str, object]:

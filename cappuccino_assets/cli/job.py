@@ -9,14 +9,12 @@ from dagster._core.errors import (
     DagsterExecutionInterruptedError,
 )
 from dagster._core.execution.execution_result import ExecutionResult
-from sqlalchemy.exc import DatabaseError
 
-from cappuccino_assets.cli.instance import open_instance
+from cappuccino_assets.cli.instance import database_faults, open_instance
 from cappuccino_assets.cli.progress import job_progress
-from cappuccino_assets.errors import CheckFailedError, InterruptedRunError, WarehouseError
+from cappuccino_assets.errors import CheckFailedError, InterruptedRunError
 from cappuccino_assets.reports.standing import campaign_standing
 from cappuccino_assets.resources import EVENT_LOGGER_KEY, WarehouseResource, process_tags
-from cappuccino_assets.settings import REPOSITORY_ROOT, current_settings
 from cappuccino_assets.types import Json
 
 _DEFINITIONS: Final = "cappuccino_assets.definitions"
@@ -55,7 +53,7 @@ def execute(name: str, config: Json) -> ExecutionResult:
     job = ReconstructableRepository.for_module(_DEFINITIONS, "defs").get_reconstructable_job(name)
     config = config | {"loggers": {EVENT_LOGGER_KEY: {}}}
     try:
-        with open_instance() as instance, job_progress():
+        with database_faults(), open_instance() as instance, job_progress():
             return dg.execute_job(
                 job, instance=instance, run_config=config, tags=process_tags(), raise_on_error=True
             )
@@ -63,12 +61,6 @@ def execute(name: str, config: Json) -> ExecutionResult:
         raise CheckFailedError(str(error)) from error
     except (KeyboardInterrupt, DagsterExecutionInterruptedError) as error:
         raise InterruptedRunError("Interrupted. The same command continues.") from error
-    except DatabaseError as error:
-        raise WarehouseError(
-            f"The databases of runs and studies cannot be used: {error.orig}. See that the disks "
-            f"of {REPOSITORY_ROOT} and {current_settings().warehouse} have room and can be "
-            "written; then run the same command again."
-        ) from error
 
 
 def gaps_of(result: ExecutionResult) -> list[Json]:

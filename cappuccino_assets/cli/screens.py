@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from cappuccino_assets.cli.output import answer_console
+from cappuccino_assets.cli.work_screen import print_now
 from cappuccino_assets.types import Json
 
 _UI: Final = "`make dev`, then http://localhost:3000"
@@ -31,6 +32,7 @@ def print_status(standing: Json, console: Console | None = None) -> None:
     console.print(f"finished {finished[:16]} UTC" if finished else "not finished")
     if standing["studies"]:
         console.print(_studies(standing["studies"]))
+    print_now(standing["now"], console)
     _print_outcome(console, standing)
 
 

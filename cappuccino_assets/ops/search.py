@@ -13,7 +13,7 @@ from cappuccino_assets.types import Json
 
 if TYPE_CHECKING:
     from cappuccino_assets.tuning.plans import StudyPlan
-    from cappuccino_assets.tuning.workers import Progress
+    from cappuccino_assets.tuning.progress import Progress
 
 COMBINATIONS_KEY: Final = dg.AssetKey("phase1_combinations")
 _AFTER: Final = {"after": dg.In(dg.Nothing)}
@@ -34,9 +34,11 @@ def plan_studies(
     search: SearchResource,
     warehouse: WarehouseResource,
 ) -> None:
-    """Lay out the studies of a phase."""
+    """Lay out the studies of a phase, and close the runs that could not be ended."""
     from cappuccino_assets.ops.phases import phase_plans
+    from cappuccino_assets.ops.runs import close_dead_runs
 
+    close_dead_runs(context.instance)
     for plan in phase_plans(search, warehouse, config.phase):
         context.log.info(f"{plan.study_name}: {plan.n_trials} trials")
 

@@ -1,14 +1,13 @@
 """Who follows the active campaign, and who follows another one."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final
 
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.registry.in_force import InForce, ensemble_in_force, why_it_stays
 from cappuccino_assets.reports.search_record import top_set
+from cappuccino_assets.reports.standing import campaign_in
 from cappuccino_assets.reports.workers_at_work import workers_at_work
-from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.locks import is_held_elsewhere
 from cappuccino_assets.storage.member_sets import member_set_digest
 from cappuccino_assets.storage.warehouse import Warehouse
@@ -102,15 +101,6 @@ def campaign_following(warehouse: Warehouse) -> Following:
     return Following(active=active.name, astray=astray, remedies=remedies)
 
 
-def outcome_campaign(path: Path) -> str | None:
-    """Read whose outcome of a phase a file holds; None where there is no file."""
-    if not path.is_file():
-        return None
-    value: Json = read_json(path)
-    named: str = value.get("study_name") or next(iter(value["results"].values()))["study_name"]
-    return named.partition("/")[0]
-
-
 def strangers_at_work(warehouse: Warehouse, campaign: str) -> list[Astray]:
     """List who is at work on another campaign now, of those that are known in this warehouse.
 
@@ -133,9 +123,7 @@ def strangers_at_work(warehouse: Warehouse, campaign: str) -> list[Astray]:
 
 def _outcomes(warehouse: Warehouse, excuse: str | None) -> list[Astray]:
     layout = warehouse.layout
-    found = (
-        (path, outcome_campaign(path)) for path in (layout.phase1_winner, layout.phase2_comparison)
-    )
+    found = ((path, campaign_in(path)) for path in (layout.phase1_winner, layout.phase2_comparison))
     return [Astray(what=path.name, campaign=of, excuse=excuse) for path, of in found if of]
 
 

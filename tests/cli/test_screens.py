@@ -11,6 +11,13 @@ from rich.console import Console
 from cappuccino_assets.cli.output import answer_console, print_json
 from cappuccino_assets.cli.screens import print_outcome, print_status
 
+NOW = {
+    "search_is_under_way": False,
+    "workers": [],
+    "following": {"astray": [], "agreed": True, "text": ""},
+    "unfinished_runs": [],
+    "closed_runs": [],
+}
 VIN = "PPO-A-N128B1K-L2.5E5G98.5-LB5TD20-20260214-3f9a1c"
 
 
@@ -50,6 +57,7 @@ def standing(*, idle=False, below=False):
         "ensemble": {"generation": 1, "members": [{}]},
         "ensemble_remark": None,
         "verdict": "That proves nothing.",
+        "now": NOW,
         "files": {"archive": "/a/folder [of mine]/archive"},
     }
 

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import dagster as dg
 import pytest
@@ -24,15 +23,20 @@ BEST, GOOD, BAD = [0], [1], [2]  # the symbol that an ensemble buys
 
 
 @pytest.fixture
-def warehouse(tmp_path):
-    """Two whole campaigns: autumn is better and the active one, the ensemble follows summer."""
+def summer(tmp_path):
+    """A whole campaign, which the ensemble is of."""
     resource = WarehouseResource(root=str(tmp_path))
-    for name, symbols in (("summer", GOOD), ("autumn", BEST)):
-        whole_campaign(resource.database, name, symbols)
-        if name == "summer":
-            publish(resource.database, name)
-            move_to(SearchResource(), resource, name)
+    whole_campaign(resource.database, "summer", GOOD)
+    publish(resource.database, "summer")
     return resource
+
+
+@pytest.fixture
+def warehouse(summer):
+    """Everything follows summer but for the row: autumn is better, and the active campaign."""
+    move_to(SearchResource(), summer, "summer")
+    whole_campaign(summer.database, "autumn", BEST)
+    return summer
 
 
 def follows(warehouse):
@@ -189,32 +193,39 @@ MOVE = """
 import sys
 from cappuccino_assets.ops.sync import move_to
 from cappuccino_assets.resources import SearchResource, WarehouseResource
-import cappuccino_assets.live.publish, cappuccino_assets.reports.training_report
-print("ready", flush=True)
-move_to(SearchResource(), WarehouseResource(root=sys.argv[1]), "autumn")
-print("done", flush=True)
+move_to(SearchResource(), WarehouseResource(root=sys.argv[1]), sys.argv[2])
 """
 
 
-@pytest.mark.slow
-def test_incident_23_a_move_that_is_killed_anywhere_is_seen_and_ended_by_the_same_call(warehouse):
-    """A move is killed a little later every time, until it has come to its end."""
-    halfway = set()
-    for i in range(100):
-        command = [sys.executable, "-c", MOVE, str(warehouse.layout.root)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout.readline() == "ready\n"
-            time.sleep(0.02 * i)
+def move_elsewhere(warehouse, name, *, until=None):
+    """Move to a campaign in another process, and kill it as soon as a file has changed."""
+    before = until and until.stat().st_ino
+    command = [sys.executable, "-c", MOVE, str(warehouse.layout.root), name]
+    with subprocess.Popen(command) as process:
+        while until and until.stat().st_ino == before:
+            assert process.poll() is None, "it ended before it was killed"
+        if until:
             os.kill(process.pid, signal.SIGKILL)
-            done = "done" in process.stdout.read()
-        found = follows(warehouse)
-        halfway.add(found)
-        following = campaign_following(warehouse.database)
-        assert bool(following.faults) == (len(set(found[:4])) > 1)
-        if done:
-            break
+    return process.returncode
+
+
+@pytest.mark.slow
+def test_incident_23_a_move_that_is_killed_is_seen_and_ended_by_the_same_call(summer):
+    layout = summer.layout
+    assert move_elsewhere(summer, "summer") == 0
+    whole_campaign(summer.database, "autumn", BEST)
+    steps = (
+        layout.manifest,
+        layout.database,
+        layout.phase1_winner,
+        layout.overfitting_report,
+    )
+    for step in steps:
+        assert move_elsewhere(summer, "autumn", until=step) == -signal.SIGKILL
+        following = campaign_following(summer.database)
+        assert bool(following.faults) == (len(set(follows(summer)[:4])) > 1)
         if following.faults:
-            assert "`cappuccino sync autumn`" in following.text
-    assert done
-    assert set(follows(warehouse)) == {"autumn"}
-    assert len(halfway) > 2, "no kill has hit the move itself"
+            assert "`cappuccino sync autumn` moves everything" in following.text
+    assert move_elsewhere(summer, "autumn") == 0
+    assert set(follows(summer)) == {"autumn"}
+    assert campaign_following(summer.database).text == AGREED
