@@ -11,10 +11,12 @@ from optuna.trial import TrialState
 
 from cappuccino_assets.errors import CampaignMismatchError, ConfigurationError
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.tuning.advice import ADVICE, advise_if_due, advised, require_valid
 from cappuccino_assets.tuning.advisors import OFF, Proposal, Question, advisor_named
 from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.records import trial_records
 from cappuccino_assets.tuning.spaces import suggest
 from cappuccino_assets.tuning.studies import ask, open_study, study_storage
 from tests.tuning.small import PPO, SMALL, small_arrays, small_plan
@@ -240,3 +242,19 @@ def test_more_proposals_than_wanted_are_refused() -> None:
 def test_an_advisor_that_cannot_be_had_is_refused_by_name(name: str) -> None:
     with pytest.raises(ConfigurationError, match=repr(name)):
         advisor_named(name)
+
+
+def test_what_was_advised_is_in_the_record_of_the_trials(storage: RDBStorage) -> None:
+    plan = plan_of()
+    study = open_study(plan, storage)
+    search(study, plan, EVERY)
+    advise_if_due(study, plan)
+    for _ in queue_of(study):
+        trial = ask(study)
+        suggest(trial, plan.space)
+        study.tell(trial, state=TrialState.FAIL)
+    records = trial_records([plan], storage)
+    assert all("advice" not in each for each in records[:EVERY])
+    assert [each["advice"]["place"] for each in records[EVERY:]] == [1, 2, 3]
+    rows = trial_rows(records[EVERY:], WarehouseLayout(root=Path("nowhere")))
+    assert list(rows.advice) == [(plan.study_name, EVERY + n) for n in range(3)]

@@ -107,3 +107,12 @@ def test_a_failed_trial_left_nothing_and_is_told_all_the_same(layout: WarehouseL
     rows = ledger_rows(rows_of(trial(3, "FAIL"), trial(2, "FAIL")), layout)
     assert [(row.number, row.outcome["files"]) for row in rows] == [(3, {}), (2, {})]
     assert rows[0].outcome["params"]["batch_size"] == 2048
+
+
+def test_the_ledger_says_which_trials_were_advised(layout: WarehouseLayout) -> None:
+    advice = {"round": 1, "place": 2, "reason": "It is the centre."}
+    rows = rows_of(trial(0, "FAIL"), trial(1, "FAIL"))
+    rows.advice[STUDY, 1] = advice
+    own, advised = ledger_rows(rows, layout)
+    assert "advice" not in own.outcome
+    assert advised.outcome["advice"] == advice
