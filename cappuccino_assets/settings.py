@@ -44,6 +44,17 @@ class Settings(BaseSettings):
         description="Place through which several machines share their results, as fsspec names "
         "it, for example file:///mnt/shared/cappuccino.",
     )
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="Who runs the workers: this machine, or a Ray cluster."
+    )
+    ray_address: str = Field(
+        default="127.0.0.1:6379",
+        pattern=r".+:\d+",
+        description="Head of the Ray cluster, HOST:PORT.",
+    )
+    ray_gpus_per_worker: float = Field(
+        default=0.0, ge=0.0, description="GPUs of the Ray cluster for each worker; 0.25 is a part."
+    )
     source: Literal["simulated", "files", "alpaca"] = "simulated"
     bars: Path | None = Field(default=None, description="File of bars, for the source `files`.")
     symbols: Annotated[tuple[str, ...] | None, NoDecode] = Field(

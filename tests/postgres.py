@@ -51,7 +51,7 @@ def running_postgres(*, durable: bool = False) -> Iterator["Server"]:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             _await_answer(binaries, port, process, home / "log")
-            yield Server(port, binaries)
+            yield Server(port, home, binaries)
         finally:
             process.send_signal(signal.SIGINT)  # ends clients too; SIGTERM would wait for them
             _await_end(process)
@@ -60,10 +60,17 @@ def running_postgres(*, durable: bool = False) -> Iterator["Server"]:
 
 
 class Server:
-    """A running server."""
+    """A running server.
 
-    def __init__(self, port: int, binaries: Path):
+    Args:
+        port: It listens there, on loopback.
+        socket_folder: And there, for whoever has no network.
+        binaries: Of this version of PostgreSQL.
+    """
+
+    def __init__(self, port: int, socket_folder: Path, binaries: Path):
         self.port = port
+        self.socket_folder = socket_folder
         self._binaries = binaries
 
     def new_database(self, name: str) -> str:

@@ -1,7 +1,10 @@
 """The results of a campaign's trials: brought into ledger and database, and read from there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
+from cappuccino_assets.storage.artifacts import pull_folder
+from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.trial_files import read_trial, trial_rows
 from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.storage.warehouse import Warehouse
@@ -10,6 +13,8 @@ from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.records import trial_records
 from cappuccino_assets.tuning.studies import study_storage
 from cappuccino_assets.types import Json
+
+_WITH_RESULTS: Final = ("COMPLETE", "PRUNED")
 
 
 def records_of(warehouse: Warehouse, plans: Sequence[StudyPlan]) -> list[Json]:
@@ -21,16 +26,29 @@ def records_of(warehouse: Warehouse, plans: Sequence[StudyPlan]) -> list[Json]:
 def collect(warehouse: Warehouse, plans: Sequence[StudyPlan]) -> list[Json]:
     """Bring the finished trials of some studies into ledger and database; twice changes nothing.
 
+    What they left on other machines comes into this warehouse first.
+
     Returns:
         Their rows of the table `trials`.
 
     Raises:
         IntegrityError: If a trial left no whole record or is in the ledger with another outcome, or
             the ledger is not whole.
+        InfrastructureError: If the place that the machines share refuses.
     """
-    rows = trial_rows(records_of(warehouse, plans), warehouse.layout)
+    records = records_of(warehouse, plans)
+    _fetch(records, warehouse.layout)
+    rows = trial_rows(records, warehouse.layout)
     TrialLedger(warehouse).append(ledger_rows(rows, warehouse.layout), rows)
     return rows.trials
+
+
+def _fetch(records: Iterable[Json], layout: WarehouseLayout) -> None:
+    """Bring here what trials left on other machines."""
+    for record in records:
+        folder = layout.trial(record["study_name"], record["number"])
+        if record["state"] in _WITH_RESULTS and not folder.is_dir():
+            pull_folder(layout, folder)
 
 
 def complete_trials(warehouse: Warehouse, campaign: str, phase: int) -> list[Json]:
