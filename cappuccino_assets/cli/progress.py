@@ -15,14 +15,17 @@ from rich.progress import (
     Progress,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
 )
+from rich.table import Column
 
+from cappuccino_assets.cli.progress_words import best_so_far, line, pace, study_name
 from cappuccino_assets.resources import EVENT_LOGGER
 
 _OBSERVATION: Final = "ASSET_OBSERVATION"
 _MATERIALIZATION: Final = "ASSET_MATERIALIZATION"
 _CHECK: Final = "ASSET_CHECK_EVALUATION"
+_RUN: Final = "all studies"
+_BAR_WIDTH: Final = 8  # leaves room for the words in a hundred columns
 
 
 @contextmanager
@@ -31,11 +34,10 @@ def job_progress() -> Iterator[None]:
     with _terminal() as stream:
         progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            console=Console(file=stream, highlight=False),
+            BarColumn(bar_width=_BAR_WIDTH, table_column=Column(no_wrap=True)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[note]}", table_column=Column(overflow="fold")),
+            console=Console(file=stream, highlight=False, width=_width(stream)),
             disable=not stream.isatty(),
         )
         handler = _EventHandler(progress)
@@ -57,11 +59,17 @@ def _terminal() -> Iterator[IO[str]]:
         yield stream
 
 
+def _width(stream: IO[str]) -> int | None:
+    """Ask the terminal itself: while a step runs, standard error is something else."""
+    return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else None
+
+
 class _EventHandler(logging.Handler):
     def __init__(self, progress: Progress):
         super().__init__(level=logging.DEBUG)
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
+        self._targets: dict[str, tuple[int, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", {})
@@ -91,16 +99,18 @@ class _EventHandler(logging.Handler):
         values = {name: value.value for name, value in metadata.items()}
         if "n_target" not in values:
             return
-        name, done, target = values["study_name"], values["n_done"], values["n_target"]
         if self._progress.disable:
-            self._say(f"  {name}: {done} of {target} trials{_note(values)}")
+            self._say(f"  {line(values)}")
             return
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=target, note="")
-        self._progress.update(self._tasks[name], completed=done, note=_note(values)[2:])
+        for name, note in (values["study_name"], best_so_far(values)), (_RUN, pace(values)):
+            if name not in self._tasks:
+                self._tasks[name] = self._progress.add_task(study_name(name), total=None, note="")
+            self._progress.update(self._tasks[name], note=note)
+        self._targets[values["study_name"]] = values["n_done"], values["n_target"]
+        self._count()
 
-
-def _note(values: Mapping[str, Any]) -> str:
-    best, eta_s = values.get("best_score"), values.get("eta_s")
-    text = "" if best is None else f", best {best:+.3f}"
-    return text if eta_s is None else f"{text}, {eta_s:.0f} s left"
+    def _count(self) -> None:
+        """Fill the bars: one per study, and one for all of them together."""
+        n_done, n_target = (sum(each) for each in zip(*self._targets.values(), strict=True))
+        for name, (done, target) in (self._targets | {_RUN: (n_done, n_target)}).items():
+            self._progress.update(self._tasks[name], completed=done, total=target)
