@@ -7,7 +7,7 @@ that is narrowed from it, another broad one with other draws, and the first one 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -22,10 +22,11 @@ from cappuccino_assets.storage.files import read_json, write_json
 from cappuccino_assets.tuning.advisors import KnownTrial
 from cappuccino_assets.tuning.narrowing import apply, narrowed_ranges
 from cappuccino_assets.tuning.plans import StudyPlan
-from cappuccino_assets.types import Json
+from cappuccino_assets.types import FloatArray, Json
 
-MARKETS: Final = range(200, 208)
+MARKETS: Final = range(200, 205)
 N_TRIALS: Final = 50
+Measure = Callable[[Sequence[float], float], float]
 ARMS: Final = ("exploit", "another broad", "broad continued")
 
 
@@ -34,21 +35,20 @@ def searches_of(market: int) -> Json:
     studies = PlantedStudies(market)
     plan = studies.plan("broad", 2 * N_TRIALS)
     longer = studies.searched(plan)  # its first half is the broad search
-    broad = longer[:N_TRIALS]
-    narrowings = narrowed_ranges(plan.space, known_trials(broad, plan), seed=plan.seed_of("route"))
-    narrowed = replace(studies.plan("exploit", N_TRIALS), space=apply(plan.space, narrowings))
-    other = studies.plan("another", N_TRIALS)
+    narrowings = narrowed_ranges(plan.space, traded(longer[:N_TRIALS], plan), seed=plan.seed)
+    space = apply(plan.space, narrowings)
+    exploit = studies.searched(replace(studies.plan("exploit", N_TRIALS), space=space))
     return {
-        "broad": _scores(broad),
-        "exploit": _scores(studies.searched(narrowed)),
-        "another broad": _scores(studies.searched(other)),
+        "broad": _scores(longer[:N_TRIALS]),
+        "exploit": _scores(exploit),
+        "another broad": _scores(studies.searched(studies.plan("another", N_TRIALS))),
         "broad continued": _scores(longer[N_TRIALS:]),
         "narrowed": [each.to_json() for each in narrowings if each.before != each.after],
     }
 
 
-def known_trials(trials: Sequence[FrozenTrial], plan: StudyPlan) -> list[KnownTrial]:
-    """Those that traded in every split, as the route takes them."""
+def traded(trials: Sequence[FrozenTrial], plan: StudyPlan) -> list[KnownTrial]:
+    """Take those that traded in every split, as the route does."""
     return [
         KnownTrial(number=each.number, score=each.value, params=plan.space.values(each.params))
         for each in trials
@@ -73,7 +73,8 @@ def print_markets(searches: dict[str, Json]) -> None:
         goal = max(each["broad"])
         reached = (trials_to_reach(each[arm], goal) for arm in ARMS)
         cells = (f"{n}" if n <= N_TRIALS else f"> {N_TRIALS}" for n in reached)
-        names = ", ".join(row["parameter"] for row in each["narrowed"]) or "nothing"
+        much = [row["parameter"] for row in each["narrowed"] if not row["why"].startswith("Not")]
+        names = f"{len(each['narrowed']) - len(much)} little; much: {', '.join(much) or 'none'}"
         print(f"| {market} | {goal:+.2f} |", " | ".join(cells), f"| {names} |")
 
 
@@ -82,25 +83,22 @@ def print_comparison(searches: Sequence[Json]) -> None:
     print("| exploit less | trials to reach | mean score | best score | sooner / as soon / later |")
     print("|---|---|---|---|---|")
     for arm in ARMS[1:]:
-        sooner = _differences(searches, arm, lambda each, goal: trials_to_reach(each, goal))
-        means = _differences(searches, arm, lambda each, goal: float(np.mean(each)))
-        bests = _differences(searches, arm, lambda each, goal: max(each))
+        sooner = _differences(searches, arm, trials_to_reach)
+        means = _differences(searches, arm, lambda scores, goal: float(np.mean(scores)))
+        bests = _differences(searches, arm, lambda scores, goal: max(scores))
         cells = (_with_interval(each) for each in (sooner, means, bests))
         signs = " / ".join(str(int((np.sign(sooner) == sign).sum())) for sign in (-1, 0, 1))
         print(f"| {arm} |", " | ".join(cells), f"| {signs} |")
 
 
-def _differences(searches, arm, measure):  # type: ignore[no-untyped-def]
-    return np.array(
-        [
-            measure(each["exploit"], max(each["broad"])) - measure(each[arm], max(each["broad"]))
-            for each in searches
-        ],
-        dtype=float,
-    )
+def _differences(searches: Sequence[Json], arm: str, measure: Measure) -> FloatArray:
+    """What exploit measures less what another arm does, market by market."""
+    goals = [max(each["broad"]) for each in searches]
+    pairs = zip(searches, goals, strict=True)
+    return np.array([measure(s["exploit"], goal) - measure(s[arm], goal) for s, goal in pairs])
 
 
-def _with_interval(values) -> str:  # type: ignore[no-untyped-def]
+def _with_interval(values: FloatArray) -> str:
     mean = over_studies(values)
     return f"{mean.estimate:+.2f} ({mean.low:+.2f} to {mean.high:+.2f})"
 

@@ -1,7 +1,7 @@
 """A search space narrowed around the best tenth of an earlier study's trials.
 
-What is narrowed must have been shown to matter: the best of many trials have something in common by
-luck, too. The rule is in docs/routes.md, with its reasons.
+Much is narrowed only where something was shown to matter: the best of many trials have something in
+common by luck, too. The rule is in docs/routes.md, with its reasons.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,8 @@ from cappuccino_assets.tuning.spaces import SearchSpace
 from cappuccino_assets.types import Json
 
 SIGNIFICANT: Final = 0.05
-MIN_WIDTH: Final = 0.25  # of a narrowed range, as a share of the one it came from
+MIN_WIDTH: Final = 0.25  # of a narrowed range, as a share of the one it came from; and
+MIN_WIDTH_UNSHOWN: Final = 0.5  # where the parameter is not shown to matter
 _DIGITS: Final = 3  # of the ends of a logarithmic range
 _ROUNDING: Final = 1e-9
 
@@ -41,13 +42,15 @@ class Narrowing:
     Attributes:
         parameter: Its name.
         before: The range of the earlier study.
-        after: The range from now on; the same where nothing was shown.
+        after: The range from now on.
+        is_shown: Whether the parameter was shown to matter.
         why: In words.
     """
 
     parameter: str
     before: Distribution
     after: Distribution
+    is_shown: bool = False
     why: str
 
     def to_json(self) -> Json:
@@ -56,6 +59,7 @@ class Narrowing:
             "parameter": self.parameter,
             "from": self.before.to_json(),
             "to": self.after.to_json(),
+            "shown": self.is_shown,
             "why": self.why,
         }
 
@@ -66,6 +70,7 @@ class Narrowing:
             parameter=value["parameter"],
             before=distribution_from_json(value["from"]),
             after=distribution_from_json(value["to"]),
+            is_shown=value["shown"],
             why=value["why"],
         )
 
@@ -73,13 +78,14 @@ class Narrowing:
 def narrowed_ranges(
     space: SearchSpace, trials: Sequence[KnownTrial], *, seed: int
 ) -> tuple[Narrowing, ...]:
-    """Narrow the ranges of the parameters that tell the best tenth of the trials from the others.
+    """Narrow ranges around the best tenth of the trials: much only where something is shown.
 
-    A parameter stays as it is unless its effect remains after Benjamini and Hochberg's correction
-    for all of them. Then a number's range becomes what the best tenth spans and a margin on either
-    side, at least a quarter of what it was; of categories those go that the best tenth lacks
-    although chance alone would have given it one. A range becomes a single value only if the whole
-    best tenth has it, chance would not make it so, and the effect remains after Holm's correction.
+    A parameter is shown to matter if its effect remains after Benjamini and Hochberg's correction
+    for all of them. A number's range becomes what the best tenth spans and a margin on either side:
+    at least a quarter of what it was, and at least half of it where nothing is shown. Of categories
+    those go that the best tenth lacks although chance alone would have given it one; where nothing
+    is shown all stay. A range becomes a single value only if the whole best tenth has it, chance
+    would not make it so, and the effect remains after Holm's correction.
 
     Args:
         space: The earlier study's.
@@ -138,20 +144,27 @@ def _narrowed(before: Distribution, effect: ParameterEffect, scored: ScoredTrial
         f"effect {effect.effect.estimate:+.2f}, p = {effect.p_value:.4f}, "
         f"{effect.bh_p_value:.3f} after Benjamini and Hochberg's correction"
     )
-    if effect.bh_p_value >= SIGNIFICANT:
-        return _kept(effect.parameter, before, f"Not shown to matter ({evidence}).")
     values = scored.frame[effect.parameter].to_list()
     top = values[: scored.n_top]
+    is_shown, is_category = effect.bh_p_value < SIGNIFICANT, not before.is_ordered
+    span = f"what the best {scored.n_top} span, with a margin"
     if effect.holm_p_value < SIGNIFICANT and _is_unanimous(values, scored.n_top):
         after: Distribution = single(before, top[0])
         what = f"All of the best {scored.n_top} have it"
         evidence += f", {effect.holm_p_value:.3f} after Holm's"
-    elif isinstance(before, Choice) and not before.is_ordered:
+    elif not is_shown:
+        after = before if is_category else around(before, top, min_width=MIN_WIDTH_UNSHOWN)
+        what = "Not shown to matter" + (f", so little: {span}" if after != before else "")
+    elif isinstance(before, Choice) and is_category:
         after, what = without_absent(before, values, scored.n_top), "What the best tenth has"
     else:
-        after, what = around(before, top), f"What the best {scored.n_top} span, with a margin"
+        after, what = around(before, top, min_width=MIN_WIDTH), f"Shown to matter: {span}"
     return Narrowing(
-        parameter=effect.parameter, before=before, after=after, why=f"{what} ({evidence})."
+        parameter=effect.parameter,
+        before=before,
+        after=after,
+        is_shown=is_shown,
+        why=f"{what} ({evidence}).",
     )
 
 
@@ -187,28 +200,29 @@ def single(before: Distribution, value: Value) -> Distribution:
         return replace(before, low=int(value), high=int(value))
     if isinstance(before, Uniform):
         return replace(before, low=float(value), high=float(value))
-    return around(before, [value])
+    return around(before, [value], min_width=MIN_WIDTH)
 
 
-def around(before: Distribution, top: Sequence[Value]) -> Distribution:
+def around(before: Distribution, top: Sequence[Value], *, min_width: float) -> Distribution:
     """Narrow a range of numbers to what some of its values span, with a margin on either side.
 
     The ends of a uniform range lie beyond the extremes of k draws by the k-1'th part of what these
-    span, on average; that is the margin. A range keeps a quarter of its width, because a sampler
-    draws close to where it found the first good trials: that they are close together proves less
-    than it would of independent ones.
+    span, on average; that is the margin. So without any effect a range keeps most of its width. A
+    share of it is kept in any case, because a sampler draws close to where it found the first
+    good trials: that they are close together proves less than it would of independent ones.
 
     Args:
         before: A range of numbers.
         top: Values of it; they stay inside.
+        min_width: Share of its width that is kept at least.
     """
     places = [before.place(each) for each in top]
     low, high = min(places), max(places)
     margin = (high - low) / max(len(places) - 1, 1)
     low, high = max(low - margin, 0.0), min(high + margin, 1.0)
-    if (lack := MIN_WIDTH - (high - low)) > 0:
-        low = min(max(low - lack / 2, 0.0), 1.0 - MIN_WIDTH)
-        high = low + MIN_WIDTH
+    if (lack := min_width - (high - low)) > 0:
+        low = min(max(low - lack / 2, 0.0), 1.0 - min_width)
+        high = low + min_width
     return _cut(before, low, high)
 
 

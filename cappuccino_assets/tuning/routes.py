@@ -38,14 +38,19 @@ class StudyNarrowing:
     @property
     def text(self) -> str:
         """What was narrowed, in words."""
-        changed = [each.parameter for each in self.ranges if each.before != each.after]
+        changed = [each for each in self.ranges if each.before != each.after]
+        much, little = (
+            ", ".join(each.parameter for each in changed if each.is_shown is shown)
+            for shown in (True, False)
+        )
         if changed:
+            parts = [much] * bool(much) + [f"a little: {little}"] * bool(little)
             return (
                 f"Narrowed around the best {self.n_top} of {self.n_trials} trials: "
-                f"{', '.join(changed)}."
+                f"{'; '.join(parts)}."
             )
         reasons = {each.why for each in self.ranges}
-        why = reasons.pop() if len(reasons) == 1 else "No parameter was shown to matter."
+        why = reasons.pop() if len(reasons) == 1 else "The best trials span all of it."
         return f"It stays as it was. {why}"
 
     def to_json(self) -> Json:

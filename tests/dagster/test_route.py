@@ -47,7 +47,9 @@ def test_an_exploit_run_is_narrowed_from_the_last_finished_campaign(database):
     assert current_campaign(SearchResource(), database) == begun  # the narrowing is stored
     assert begun.budget.n_trials == 15
     narrowed = {each.role: each.text for each in begun.route.studies}
-    assert narrowed["phase1_7d_1h"].endswith("trials: learning_rate.")
+    assert narrowed["phase1_7d_1h"].startswith(
+        "Narrowed around the best 3 of 30 trials: learning_rate"
+    )
 
 
 def test_a_run_goes_on_by_its_own_narrowing_and_refuses_another_route(database):
