@@ -50,9 +50,10 @@ def run_studies(
     search: SearchResource,
     warehouse: WarehouseResource,
 ) -> None:
-    """Run each study to its target on worker processes; continues what is there."""
+    """Run each study to its target, on this machine or a cluster; continues what is there."""
     from cappuccino_assets.ops.phases import phase_plans
     from cappuccino_assets.tuning import workers
+    from cappuccino_assets.tuning.engines import engine_of
 
     plans = phase_plans(search, warehouse, config.phase)
     workers.run_studies(
@@ -61,6 +62,7 @@ def run_studies(
         layout=warehouse.layout,
         compute=search.compute,
         on_progress=_reporter(context, f"phase{config.phase}_trials", plans),
+        open_pool=engine_of(search.settings),
     )
 
 
