@@ -10,7 +10,7 @@ import torch
 
 from bench.study import empty_warehouse, plan_of, search_arrays
 from cappuccino_assets.tuning.distributions import Value
-from cappuccino_assets.tuning.flow import top_up
+from cappuccino_assets.tuning.joining import top_up
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.pruning import Pruner
 from cappuccino_assets.tuning.ranges import search_space

@@ -33,7 +33,7 @@ from bench.study import empty_warehouse
 from cappuccino_assets.market.sources.simulated import Regime
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.tuning.distributions import Value
-from cappuccino_assets.tuning.flow import top_up
+from cappuccino_assets.tuning.joining import top_up
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.profiles import FULL, MINI
 from cappuccino_assets.tuning.pruning import Pruner, PruningRule

@@ -19,7 +19,7 @@ from cappuccino_assets.market.intervals import Timeframe
 from cappuccino_assets.market.sources.simulated import Regime, SimulatedSource
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.distributions import Value
-from cappuccino_assets.tuning.flow import top_up
+from cappuccino_assets.tuning.joining import top_up
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.profiles import MINI

@@ -16,7 +16,7 @@ from cappuccino_assets.registry.selection import rule_of
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.training.compute import ANYWHERE
 from cappuccino_assets.tuning.campaign import Campaign, new_campaign
-from cappuccino_assets.tuning.flow import top_up
+from cappuccino_assets.tuning.joining import top_up
 from cappuccino_assets.tuning.phases import phase1_winner, plan_phase1, plan_phase2
 from cappuccino_assets.tuning.plans import StudyPlan, require_enough_history
 from cappuccino_assets.tuning.profiles import PLACEBO

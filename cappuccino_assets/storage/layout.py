@@ -72,6 +72,11 @@ class WarehouseLayout:
         """Trials that were trained anew with other seeds; laid out like a warehouse."""
         return self.root / "retrains"
 
+    @property
+    def worker_logs(self) -> Path:
+        """What worker processes say, a file each."""
+        return self.root / "logs" / "workers"
+
     def study_lock(self, study_name: str) -> Path:
         """The kernel lock of the one process that runs a study."""
         return self.trial(study_name, 0).parent / ".lock"

@@ -2,61 +2,64 @@
 
 import shutil
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import optuna
-from optuna.exceptions import StorageInternalError
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import OperationalError
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from cappuccino_assets.errors import InfrastructureError, TrialFailedError
+from cappuccino_assets.errors import TrialFailedError
 from cappuccino_assets.storage.layout import WarehouseLayout
-from cappuccino_assets.storage.locks import exclusive
+from cappuccino_assets.storage.processes import ProcessIdentity
+from cappuccino_assets.tuning.advice import advise_if_due
+from cappuccino_assets.tuning.patience import N_TRIES, gave_way, patiently
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.spaces import suggest
 from cappuccino_assets.tuning.studies import (
-    BEGUN,
-    EARLY,
+    DONE,
     ask,
+    claim_of,
+    is_stale,
+    mark_claim,
     n_done,
-    open_study,
     pruner_of,
     put_back,
 )
-from cappuccino_assets.tuning.tasks import Objective, Outcome, Result, Rival, Task, perform
-from cappuccino_assets.types import Json
+from cappuccino_assets.tuning.study_locks import study_lock
+from cappuccino_assets.tuning.tasks import Outcome, Result, Rival, Task
 
 PAUSE_S: Final = 10.0
-_MAX_FAULTS_IN_A_ROW: Final = 4
+_LOCK_TIMEOUT_S: Final = 600.0  # whoever holds it may be waiting for a database to come back
 _MAX_FAILURES_IN_A_ROW: Final = 5
+_RESULT: Final = "early"  # the attribute with a result that waits for those of earlier trials
+_UNFINISHED: Final = (TrialState.RUNNING, TrialState.WAITING)
 _STATES: Final = {
     Outcome.COMPLETE: TrialState.COMPLETE,
     Outcome.PRUNED: TrialState.PRUNED,
     Outcome.FAILED: TrialState.FAIL,
 }
+_T = TypeVar("_T")
 
 
 class StudyFlow:
-    """Asks a study's trials ahead of their results, and tells the results in the same order.
+    """One worker's view of a study that any number of workers run, on any number of machines.
 
-    A trial is asked when all but the last few before it are known, however many processes run
-    them and whichever ends first: so neither their number nor their speed changes any trial. The
-    sampler is seeded anew for every trial, by its number. A trial that was interrupted, or for
-    which memory or disk gave way, is run again under its number, hence with its values and seeds,
-    before anything after it is told: an interrupted study ends like one that was not. A trial
-    whose process died, or for which the machine gave way, a few times in vain fails.
+    All that is known of the study lies in its database, and every step is made under its lock, so
+    whoever is killed, wherever, leaves a state from which the others go on. Trials are asked ahead
+    of their results, which are told in the order of the trials: a trial is asked when all but the
+    last few before it are known, whichever ends first. The sampler is seeded anew for every trial,
+    by its number. So neither the number of workers nor their speed nor their place changes any
+    trial. A trial that was interrupted, or for which memory or disk gave way, is run again under
+    its number, hence with its values and seeds, before anything after it is told: an interrupted
+    study ends like one that was not. A trial whose process died, or for which the machine gave way,
+    a few times in vain fails.
 
     Args:
         plan: The study.
-        study: The same in its storage; nobody else may run it.
-        layout: Where its trials leave their folders.
+        study: The same in its storage.
+        layout: Where its lock lies, and its trials leave their folders.
+        worker: The process that runs trials.
         pause_s: How long to wait for what the machine lacks, before each further try.
     """
 
@@ -66,30 +69,32 @@ class StudyFlow:
         study: optuna.Study,
         layout: WarehouseLayout,
         *,
+        worker: ProcessIdentity,
         pause_s: float = PAUSE_S,
     ):
         self.plan = plan
-        self._layout = layout
         self.study = study
+        self._layout = layout
+        self._worker = worker
         self._pause_s = pause_s
         self._n_faults = 0
-        self._running: dict[int, optuna.Trial] = {}  # in the order in which they were asked
-        self._waiting: deque[Task] = deque()
-        self._results: dict[int, Result] = {}
+        self._seen: list[FrozenTrial] | None = None  # as it is now, while the lock is held
         study.pruner = pruner_of(plan.profile.pruning)
-        self._patiently(lambda: self._put_back_orphans(died=True))
-        self._settle()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the study has its target."""
+        return self._patiently(lambda: n_done(self.study) >= self.plan.n_trials)
 
     def take(self) -> Task | None:
-        """Hand out the next trial; None while there is none to run."""
-        if not self._waiting:
-            return None
-        task = self._waiting.popleft()
-        self._patiently(lambda: self._running[task.number].set_user_attr(BEGUN, True))
-        return task
+        """Claim the next trial; None while there is none to run."""
+        return self._in_turn(self._take)
 
     def finish(self, number: int, result: Result) -> int:
         """Take the result of a trial, and tell it when its turn has come.
+
+        A result is dropped if the trial was taken for dead meanwhile and given to another worker,
+        who comes to the same one.
 
         Returns:
             How many trials were told.
@@ -98,123 +103,174 @@ class StudyFlow:
             TrialFailedError: If several trials fail in a row.
             InfrastructureError: If the machine gives way several times in a row.
         """
-        self._results[number] = result
-        if number != min(self._running) and result.outcome is not Outcome.FAULT:
-            self._patiently(lambda: self._running[number].set_user_attr(EARLY, asdict(result)))
-        return self._settle()
+        n_told = self._in_turn(lambda: self._settle() if self._accept(number, result) else 0)
+        self._rest_after(result)
+        return n_told
 
-    def abandon(self) -> None:
-        """Let whoever continues the study run what was asked and has no result."""
-        self._running.clear()
-        self._waiting.clear()
-        self._patiently(lambda: self._put_back_orphans(died=False))
+    def release(self) -> None:
+        """Let others run what this worker has claimed, and, as the last one, what was asked."""
+        self._in_turn(self._release)
+
+    def _in_turn(self, act: Callable[[], _T]) -> _T:
+        """Do something under the study's lock; to do all of it again changes nothing."""
+
+        def locked() -> _T:
+            with study_lock(self._layout, self.plan.study_name, timeout_s=_LOCK_TIMEOUT_S):
+                self._seen = None
+                return act()
+
+        return self._patiently(locked)
+
+    def _take(self) -> Task | None:
+        if self._n_left <= 0:
+            return None
+        self._put_back_orphans()
+        self._settle()
+        return self._claim()
+
+    @property
+    def _all(self) -> list[FrozenTrial]:
+        """All trials, by number."""
+        if self._seen is None:
+            self._seen = self.study.get_trials(deepcopy=False)
+        return self._seen
+
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+        return [trial for trial in self._all if trial.state in states]
+
+    @property
+    def _n_left(self) -> int:
+        return self.plan.n_trials - len(self._trials(*DONE))
+
+    def _accept(self, number: int, result: Result) -> bool:
+        trial = self._all[number]
+        if trial.state is not TrialState.RUNNING or claim_of(trial) != self._worker:
+            return False
+        if result.outcome is Outcome.FAULT:
+            self._put_back(trial, reason=result.reason)
+        else:
+            self._set(trial, _RESULT, result.to_json())
+        return True
+
+    def _rest_after(self, result: Result) -> None:
+        self._n_faults = self._n_faults + 1 if result.outcome is Outcome.FAULT else 0
+        if self._n_faults == N_TRIES:
+            raise gave_way(self.plan.study_name, result.reason)
+        if self._n_faults:
+            time.sleep(self._pause_s)
 
     def _settle(self) -> int:
         """Tell what has its turn, and ask in its place; say how many were told."""
-        self._fill()
         n_told = 0
-        while self._running and (first := min(self._running)) in self._results:
-            self._tell(first, self._results.pop(first))
+        while True:
             self._fill()
+            first = min(self._trials(*_UNFINISHED), key=lambda t: t.number, default=None)
+            if first is None or first.state is not TrialState.RUNNING or not _has_result(first):
+                return n_told
+            self._tell(first)
+            self._stop_when_nothing_works()
             n_told += 1
-        return n_told
 
     def _fill(self) -> None:
-        while len(self._running) < self.plan.profile.n_asked_ahead and self._is_short:
-            self._patiently(self._ask)
+        while self._is_short:
+            advise_if_due(self.study, self.plan)
+            self._ask()
 
     @property
     def _is_short(self) -> bool:
-        return n_done(self.study) + len(self._running) < self.plan.n_trials
+        n_running = len(self._trials(TrialState.RUNNING))
+        return n_running < min(self._n_left, self.plan.profile.n_asked_ahead)
 
     def _ask(self) -> None:
-        self._put_back_orphans(died=False)  # of an earlier try at asking
+        self._seen = None
+        self._put_back_half_asked()  # of an earlier try at asking
         number = self._next_number()
-        rivals = self._rivals(number)
         seed = self.plan.seed_of("sampler", number)
         self.study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
-        trial = ask(self.study)
-        params = suggest(trial, self.plan.space)
-        self._running[number] = trial
-        if EARLY in trial.user_attrs:
-            self._results[number] = _read(trial.user_attrs[EARLY])
-            return
-        self._waiting.append(Task(plan=self.plan, number=number, params=params, rivals=rivals))
+        self._seen = None
+        suggest(ask(self.study), self.plan.space)
 
     def _next_number(self) -> int:
-        trials = self.study.get_trials(deepcopy=False)
-        waiting = (trial.number for trial in trials if trial.state is TrialState.WAITING)
-        return min(waiting, default=len(trials))
+        waiting = (trial.number for trial in self._trials(TrialState.WAITING))
+        return min(waiting, default=len(self._all))
+
+    def _claim(self) -> Task | None:
+        for trial in self._trials(TrialState.RUNNING):
+            if claim_of(trial) is None and not _has_result(trial):
+                # An earlier try on this machine, which another machine put back, may have left it.
+                _remove(self._layout.trial(self.plan.study_name, trial.number))
+                mark_claim(self.study, trial, self._worker)
+                params = self.plan.space.values(trial.params)
+                rivals = self._rivals(trial.number)
+                return Task(plan=self.plan, number=trial.number, params=params, rivals=rivals)
+        return None
 
     def _rivals(self, number: int) -> tuple[Rival, ...]:
-        """Collect the complete trials that are known when a trial is asked for the first time."""
+        """Collect the complete trials that were known when a trial was asked."""
         if self.plan.profile.pruning is None:
             return ()
-        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         n_ahead = self.plan.profile.n_asked_ahead
         return tuple(
             Rival(value=trial.value, looks=_in_order(trial.intermediate_values))
-            for trial in complete
+            for trial in self._trials(TrialState.COMPLETE)
             if trial.value is not None and trial.number + n_ahead <= number
         )
 
-    def _tell(self, number: int, result: Result) -> None:
-        self._patiently(lambda: self._record(number, result))
-        del self._running[number]
-        self._n_faults = self._n_faults + 1 if result.outcome is Outcome.FAULT else 0
-        if self._n_faults == _MAX_FAULTS_IN_A_ROW:
-            raise self._gave_way(result.reason)
-        if self._n_faults:
-            time.sleep(self._pause_s)
-        self._stop_when_nothing_works()
-
-    def _record(self, number: int, result: Result) -> None:
-        if result.outcome is Outcome.FAULT:
-            self._put_back(self.study.get_trials(deepcopy=False)[number], reason=result.reason)
-            return
-        trial = self._running[number]
+    def _tell(self, trial: FrozenTrial) -> None:
+        result = Result.from_json(trial.user_attrs[_RESULT])
         for split, value in enumerate(result.looks):
-            trial.report(value, step=split)
+            self.study._storage.set_trial_intermediate_value(trial._trial_id, split, value)
         if result.reason is not None:
             name = "pruned" if result.outcome is Outcome.PRUNED else "failure"
-            trial.set_user_attr(name, result.reason)
-        state = _STATES[result.outcome]
-        self.study.tell(number, values=result.value, state=state, skip_if_finished=True)
+            self._set(trial, name, result.reason)
+        state, self._seen = _STATES[result.outcome], None
+        self.study.tell(trial.number, values=result.value, state=state, skip_if_finished=True)
 
-    def _put_back_orphans(self, *, died: bool) -> None:
-        """Free trials that nobody runs; what a process began and did not survive counts."""
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if trial.number not in self._running:
-                counts = died and trial.user_attrs.get(BEGUN) and EARLY not in trial.user_attrs
-                self._put_back(trial, reason="Its process died." if counts else None)
+    def _put_back_orphans(self) -> None:
+        """Free the trials that nobody runs any more; what a process did not survive counts."""
+        self._put_back_half_asked()
+        for trial in self._trials(TrialState.RUNNING):
+            owner = claim_of(trial)
+            if owner is None or _has_result(trial):
+                continue
+            if owner == self._worker:
+                self._put_back(trial, reason=None)
+            elif owner.is_gone():
+                self._put_back(trial, reason="Its process died.")
+            elif is_stale(self.study, trial):
+                self._put_back(trial, reason="Its worker gave no sign of life.")
+
+    def _put_back_half_asked(self) -> None:
+        names = {parameter.raw_name for parameter in self.plan.space.parameters}
+        for trial in self._trials(TrialState.RUNNING):
+            if not names <= trial.params.keys():
+                self._put_back(trial, reason=None)
 
     def _put_back(self, trial: FrozenTrial, *, reason: str | None) -> None:
-        name = self.plan.study_name
-        if EARLY not in trial.user_attrs:  # its folder, if there is one, was never counted
-            _remove(self._layout.trial(name, trial.number))
-        if not put_back(self.study, trial, reason=reason):
+        name, self._seen = self.plan.study_name, None
+        _remove(self._layout.trial(name, trial.number))  # it was never counted
+        if (why_not := put_back(self.study, trial, reason=reason)) is not None:
             _remove(self._layout.checkpoints(name, trial.number))
+            failed = Result(outcome=Outcome.FAILED, reason=why_not)
+            self._set(trial, _RESULT, failed.to_json())
 
-    def _patiently(self, act: Callable[[], None]) -> None:
-        """Do what the database may refuse for a while."""
-        tries = Retrying(
-            retry=retry_if_exception_type((StorageInternalError, OperationalError)),
-            stop=stop_after_attempt(_MAX_FAULTS_IN_A_ROW),
-            wait=wait_fixed(self._pause_s),
-        )
-        try:
-            tries(act)
-        except RetryError as error:
-            raise self._gave_way(str(error.last_attempt.exception())) from error
+    def _release(self) -> None:
+        self._put_back_orphans()
+        running = self._trials(TrialState.RUNNING)
+        if any(claim_of(trial) is not None and not _has_result(trial) for trial in running):
+            return  # others are at it
+        for trial in running:
+            put_back(self.study, trial, reason=None)
 
-    def _gave_way(self, reason: str | None) -> InfrastructureError:
-        return InfrastructureError(
-            f"{self.plan.study_name} stops, for the machine gave way {_MAX_FAULTS_IN_A_ROW} times "
-            f"in a row. It can be continued once there is room. The last time: {reason}"
-        )
+    def _set(self, trial: FrozenTrial, name: str, value: object) -> None:
+        self._seen = None
+        self.study._storage.set_trial_user_attr(trial._trial_id, name, value)
+
+    def _patiently(self, act: Callable[[], _T]) -> _T:
+        return patiently(act, self.plan.study_name, pause_s=self._pause_s)
 
     def _stop_when_nothing_works(self) -> None:
-        known = [t for t in self.study.get_trials(deepcopy=False) if t.state.is_finished()]
+        known = [trial for trial in self._all if trial.state.is_finished()]
         last = known[-_MAX_FAILURES_IN_A_ROW:]
         reasons = [trial.user_attrs.get("failure") for trial in last]
         if len(last) == _MAX_FAILURES_IN_A_ROW and all(reasons):
@@ -224,69 +280,14 @@ class StudyFlow:
             )
 
 
+def _has_result(trial: FrozenTrial) -> bool:
+    return _RESULT in trial.user_attrs
+
+
 def _in_order(looks: Mapping[int, float]) -> tuple[float, ...]:
     return tuple(looks[split] for split in sorted(looks))
-
-
-def _read(stored: Json) -> Result:
-    return Result(
-        **stored | {"outcome": Outcome(stored["outcome"]), "looks": tuple(stored["looks"])}
-    )
 
 
 def _remove(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
-
-
-@contextmanager
-def flowing(
-    plan: StudyPlan, layout: WarehouseLayout, storage: RDBStorage, *, pause_s: float = PAUSE_S
-) -> Iterator[StudyFlow]:
-    """Open a study for running, under a kernel lock: one process at a time runs it.
-
-    Args:
-        plan: The study.
-        layout: Where its lock lies.
-        storage: Where it is kept.
-        pause_s: How long to wait for what the machine lacks, before each further try.
-
-    Raises:
-        WarehouseError: If another process runs this study.
-    """
-    with exclusive(layout.study_lock(plan.study_name), timeout_s=1):
-        flow = StudyFlow(plan, open_study(plan, storage), layout, pause_s=pause_s)
-        try:
-            yield flow
-        finally:
-            flow.abandon()
-
-
-def top_up(
-    plan: StudyPlan,
-    layout: WarehouseLayout,
-    storage: RDBStorage,
-    objective: Objective,
-    *,
-    on_trial: Callable[[optuna.Study], None] = lambda study: None,
-    pause_s: float = PAUSE_S,
-) -> None:
-    """Run trials in this process until the study has its target.
-
-    Args:
-        plan: The study.
-        layout: Where its lock lies.
-        storage: Where it is kept.
-        objective: Scores the values of a trial, given its number and who may prune it.
-        on_trial: Told after every trial.
-        pause_s: How long to wait for what the machine lacks, before each further try.
-
-    Raises:
-        WarehouseError: If another process runs this study.
-        TrialFailedError: If several trials fail in a row.
-        InfrastructureError: If the machine gives way several times in a row.
-    """
-    with flowing(plan, layout, storage, pause_s=pause_s) as flow:
-        while (task := flow.take()) is not None:
-            flow.finish(task.number, perform(task, objective))
-            on_trial(flow.study)

@@ -10,10 +10,13 @@ from typing import Any, Final
 
 import optuna
 from optuna.storages import RDBStorage
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
 
 from cappuccino_assets.errors import CampaignMismatchError
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.processes import ProcessIdentity
+from cappuccino_assets.tuning.plan_json import plan_from_json, plan_to_json
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import PruningRule
 
@@ -23,9 +26,9 @@ GRACE_S: Final = 60
 _BUSY_TIMEOUT_S: Final = 60
 _SERVER_ARGUMENTS: Final = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 10}
 _MAX_RETRIES: Final = 3
-BEGUN: Final = "begun"  # attributes of a trial: whether a process has it,
-EARLY: Final = "early"  # the result that waits for those of earlier trials,
+_WORKER: Final = "worker"  # attributes of a trial: the process that has it,
 _GIVEN_UP: Final = "given_up"  # and the reasons of its tries in vain
+_PLAN: Final = "plan"  # of a study: what whoever joins it needs to know
 
 
 @contextmanager
@@ -62,6 +65,35 @@ def _sqlite_url(path: Path) -> str:
     with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
     return f"sqlite:///{path}"
+
+
+def publish_plan(plan: StudyPlan, storage: RDBStorage, layout: WarehouseLayout) -> optuna.Study:
+    """Open a study, and leave its plan there for whoever joins it.
+
+    Raises:
+        CampaignMismatchError: If the one that exists is about something else; names the difference.
+    """
+    study, value = open_study(plan, storage), plan_to_json(plan, layout)
+    if study.user_attrs.get(_PLAN) != value:
+        study.set_user_attr(_PLAN, value)
+    return study
+
+
+def published_plans(name: str, storage: RDBStorage, layout: WarehouseLayout) -> list[StudyPlan]:
+    """Find the studies of a campaign that were begun, or the one of that name.
+
+    Args:
+        name: Campaign, or study; all of them where it is empty.
+        storage: Where studies are kept.
+        layout: The warehouse of this process.
+    """
+    plans = [
+        plan_from_json(summary.user_attrs[_PLAN], layout)
+        for summary in storage.get_all_studies()
+        if _PLAN in summary.user_attrs
+        and (name in ("", summary.study_name) or summary.study_name.startswith(f"{name}/"))
+    ]
+    return sorted(plans, key=lambda plan: (plan.phase, plan.study_name))
 
 
 def open_study(plan: StudyPlan, storage: RDBStorage) -> optuna.Study:
@@ -161,26 +193,59 @@ def _experimental_allowed() -> Iterator[None]:
         yield
 
 
-def put_back(study: optuna.Study, trial: FrozenTrial, *, reason: str | None) -> bool:
+def mark_claim(study: optuna.Study, trial: FrozenTrial, worker: ProcessIdentity) -> None:
+    """Record which process runs a trial, and that it lives."""
+    _heartbeats(study).record_heartbeat(trial._trial_id)
+    study._storage.set_trial_user_attr(trial._trial_id, _WORKER, worker.to_json())
+
+
+def claim_of(trial: FrozenTrial) -> ProcessIdentity | None:
+    """Read which process runs a trial; None if none does."""
+    worker = trial.user_attrs.get(_WORKER)
+    return None if worker is None else ProcessIdentity.from_json(worker)
+
+
+def is_stale(study: optuna.Study, trial: FrozenTrial) -> bool:
+    """Whether the process that runs a trial has given no sign of life for too long.
+
+    The clock is the database's, so those of the machines do not matter.
+    """
+    return trial._trial_id in _heartbeats(study)._get_stale_trial_ids(study._study_id)
+
+
+def give_sign_of_life(study: optuna.Study, number: int) -> None:
+    """Tell the study's database that a trial is being run."""
+    trial_id = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+    _heartbeats(study).record_heartbeat(trial_id)
+
+
+def _heartbeats(study: optuna.Study) -> BaseHeartbeat:
+    """Optuna's own loop keeps them; here it is the workers that run trials, so they do."""
+    storage = study._storage
+    if not isinstance(storage, BaseHeartbeat):
+        raise TypeError(f"A study's storage takes signs of life, but {storage} does not.")
+    return storage
+
+
+def put_back(study: optuna.Study, trial: FrozenTrial, *, reason: str | None) -> str | None:
     """Let a running trial be asked again under its number, unless that was done too often.
 
     Args:
-        study: The study.
+        study: The study, whose lock is held.
         trial: Is running, but nobody runs it.
         reason: What it counts as a try in vain for; None counts nothing.
 
     Returns:
-        Whether it will be asked again; otherwise it has failed.
+        None if it will be asked again; otherwise why not.
     """
     reasons = [*trial.user_attrs.get(_GIVEN_UP, []), *([reason] if reason else [])]
     storage, trial_id = study._storage, trial._trial_id  # the public door can only queue a copy
     storage.set_trial_user_attr(trial_id, _GIVEN_UP, reasons)
-    storage.set_trial_user_attr(trial_id, BEGUN, False)
-    if len(reasons) <= _MAX_RETRIES:
-        return storage.set_trial_state_values(trial_id, TrialState.WAITING)
-    storage.set_trial_user_attr(trial_id, "failure", f"It was given up {len(reasons)} times.")
-    study.tell(trial.number, state=TrialState.FAIL)
-    return False
+    if len(reasons) > _MAX_RETRIES:
+        return f"It was given up {len(reasons)} times. The last time: {reasons[-1]}"
+    storage.set_trial_user_attr(trial_id, _WORKER, None)
+    storage.set_trial_state_values(trial_id, TrialState.WAITING)
+    return None
 
 
 def _mismatch(study_name: str, field: str, stored: Any, asked: Any) -> CampaignMismatchError:

@@ -1,9 +1,10 @@
 """One trial as a piece of work: what it takes, and what comes of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from math import isfinite
+from typing import Self
 
 import optuna
 from optuna.trial import create_trial
@@ -13,6 +14,7 @@ from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner
 from cappuccino_assets.tuning.studies import pruner_of, why_hopeless
+from cappuccino_assets.types import Json
 
 Objective = Callable[[dict[str, Value], int, Pruner | None], float]
 
@@ -71,6 +73,16 @@ class Result:
     value: float | None = None
     reason: str | None = None
     looks: tuple[float, ...] = ()
+
+    def to_json(self) -> Json:
+        """Write as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Json) -> Self:
+        """Read what `to_json` wrote."""
+        outcome, looks = Outcome(value["outcome"]), tuple(value["looks"])
+        return cls(**value | {"outcome": outcome, "looks": looks})
 
 
 def perform(task: Task, objective: Objective) -> Result:

@@ -1,49 +1,36 @@
-"""Trials spread over worker processes, none of which outlives its parent."""
+"""Searches and trainings spread over workers."""
 
-import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
-from cappuccino_assets.errors import WorkerError
+from optuna.storages import RDBStorage
+
+from cappuccino_assets.errors import WarehouseError, WorkerError
 from cappuccino_assets.features.arrays import load_arrays
+from cappuccino_assets.storage.artifacts import pull_folder, push_folder
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.training.compute import ANYWHERE, Compute
-from cappuccino_assets.tuning.flow import StudyFlow, flowing
+from cappuccino_assets.tuning import worker
+from cappuccino_assets.tuning.joining import flowing
 from cappuccino_assets.tuning.plans import StudyPlan, require_enough_history
-from cappuccino_assets.tuning.studies import StudyState, open_study, state_of, study_storage
+from cappuccino_assets.tuning.pools import SearchJob, WorkerPool, local_pool
+from cappuccino_assets.tuning.processes import worker_processes
+from cappuccino_assets.tuning.progress import Meter, Progress
+from cappuccino_assets.tuning.studies import (
+    n_done,
+    open_study,
+    publish_plan,
+    published_plans,
+    state_of,
+    study_storage,
+)
 from cappuccino_assets.tuning.tasks import Result, Task
-from cappuccino_assets.tuning.worker import Failed, work
+from cappuccino_assets.tuning.worker import Failed
 
-_SECONDS_PER_HOUR: Final = 3600.0
-_PATIENCE_S: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a study is, and how fast the whole run goes.
-
-    Attributes:
-        study_name: The study that has just finished a trial, or that was found at the start.
-        n_done: Its complete and pruned trials.
-        n_target: How many it shall have.
-        best_score: Its best score; None before the first.
-        trials_per_hour: Trials that all workers finished, by the time since they were started.
-        eta_s: Seconds until all studies are complete, at that rate; None before the first trial.
-    """
-
-    study_name: str
-    n_done: int
-    n_target: int
-    best_score: float | None
-    trials_per_hour: float
-    eta_s: float | None
+OpenPool = Callable[[SearchJob], AbstractContextManager[WorkerPool]]
+_LOOK_S: Final = 2.0  # between looks at what workers elsewhere have done
 
 
 def run_studies(
@@ -53,26 +40,29 @@ def run_studies(
     layout: WarehouseLayout,
     on_progress: Callable[[Progress], None],
     compute: Compute = ANYWHERE,
+    open_pool: OpenPool = local_pool,
 ) -> None:
     """Top every study up to its target, in worker processes even when there is only one.
 
     A free worker takes the next trial of the first study that has one, so the workers end
-    together; what is tried does not depend on their number. A study that is complete is left as it
-    is. To be called from the main thread: the kernel ends the workers when the thread that started
-    them ends, whatever way it does.
+    together; what is tried depends neither on their number nor on who else has joined the studies.
+    A study that is complete is left as it is. A worker that dies is replaced. To be called from the
+    main thread: the kernel ends the workers when the thread that started them ends, whatever way
+    it does.
 
     Args:
         plans: The studies.
         n_workers: Processes; each uses one thread.
         layout: Where studies and trials are kept.
-        on_progress: Told of every study at the start, and after each of its trials.
+        on_progress: Told of every study at the start, and when more of its trials were told.
         compute: What trainings may use.
+        open_pool: Starts the workers.
 
     Raises:
         ConfigurationError: If a GPU is asked for that is not there.
         HistoryTooShortError: If the bars of a study do not suffice.
         CampaignMismatchError: If a study exists and is about something else.
-        WorkerError: If a worker fails or dies; the others are stopped.
+        WorkerError: If a worker gives up, or workers die again and again; the others are stopped.
     """
     if n_workers < 1:
         raise ValueError(f"Studies need at least one worker, but got {n_workers=}.")
@@ -82,17 +72,54 @@ def run_studies(
         choose_device(compute.device)
     for plan in plans:
         require_enough_history(plan, load_arrays(plan.arrays))
-    with study_storage(layout) as storage, ExitStack() as stack:
-        states = [state_of(open_study(plan, storage)) for plan in plans]
-        meter = _Meter(plans, states)
-        for state in states:
-            on_progress(meter.progress(state))
-        missing = [p for p, s in zip(plans, states, strict=True) if s.n_done < p.n_trials]
-        flows = (stack.enter_context(flowing(plan, layout, storage)) for plan in missing)
-        n_left = sum(p.n_trials - s.n_done for p, s in zip(plans, states, strict=True))
-        with _workers(max(0, min(n_workers, n_left)), layout, compute) as connections:
-            for flow in _distribute(flows, connections):
-                on_progress(meter.progress(state_of(flow.study)))
+    with study_storage(layout) as storage:
+        for plan in plans:
+            if n_done(publish_plan(plan, storage, layout)) < plan.n_trials:
+                push_folder(layout, plan.arrays)
+    _search(plans, layout, compute, on_progress, n_workers=n_workers, open_pool=open_pool)
+
+
+def join_studies(
+    name: str,
+    *,
+    n_workers: int,
+    layout: WarehouseLayout,
+    on_progress: Callable[[Progress], None],
+    compute: Compute = ANYWHERE,
+    open_pool: OpenPool = local_pool,
+) -> bool:
+    """Help with the studies of a campaign that were begun and are not complete, or with one study.
+
+    Args:
+        name: Campaign, or study.
+        n_workers: Processes; each uses one thread.
+        layout: Where studies and trials are kept.
+        on_progress: Told of every study at the start, and when more of its trials were told.
+        compute: What trainings may use.
+        open_pool: Starts the workers.
+
+    Returns:
+        Whether more studies of the campaign are still to be begun.
+
+    Raises:
+        WarehouseError: If no study of that name, or of a campaign of that name, was begun.
+        IntegrityError: If the bars of a study are not what they were.
+        WorkerError: If a worker gives up, or workers die again and again; the others are stopped.
+    """
+    with study_storage(layout) as storage:
+        plans = published_plans(name, storage, layout)
+        if not plans:
+            raise WarehouseError(f"No study of {name} was begun: {_known(storage, layout)}.")
+        missing = [plan for plan in plans if n_done(open_study(plan, storage)) < plan.n_trials]
+    for folder in {plan.arrays for plan in missing if not plan.arrays.is_dir()}:
+        if not pull_folder(layout, folder):
+            raise WarehouseError(
+                f"The feature arrays of {name} are neither in {folder} nor at a place that is "
+                "shared: see CAPPUCCINO_ARTIFACTS_URL."
+            )
+    _search(plans, layout, compute, on_progress, n_workers=n_workers, open_pool=open_pool)
+    n_planned = sum(plan.n_trials for plan in plans)
+    return name == plans[0].campaign and n_planned < plans[0].profile.n_trials
 
 
 def run_tasks(
@@ -118,88 +145,79 @@ def run_tasks(
     """
     results: dict[int, Result] = {}
     waiting, running = deque(enumerate(tasks)), dict[Any, int]()
-    with _workers(min(n_workers, len(tasks)), layout, compute) as connections:
-        idle: deque[Any] = deque(connections)
+    arguments = (worker.run_tasks, layout, compute)
+    with worker_processes(min(n_workers, len(tasks)), layout.worker_logs, *arguments) as workers:
+        idle: deque[Any] = deque(workers.connections)
         while waiting or running:
             while waiting and idle:
                 place, task = waiting.popleft()
                 running[connection := idle.popleft()] = place
                 _send(connection, task)
-            for ready in wait(list(running)):
+            for ready in workers.ready(list(running), timeout_s=None):
                 place = running.pop(ready)
                 results[place] = _received(ready, tasks[place].plan.study_name)
                 idle.append(ready)
+        for connection in workers.connections:
+            _send(connection, None)
     return [results[place] for place in range(len(tasks))]
 
 
-class _Meter:
-    """Turns states into progress."""
-
-    def __init__(self, plans: Sequence[StudyPlan], states: Sequence[StudyState]):
-        self._targets = {plan.study_name: plan.n_trials for plan in plans}
-        self._done = {state.study_name: state.n_done for state in states}
-        self._n_at_start = sum(self._done.values())
-        self._started = time.monotonic()
-
-    def progress(self, state: StudyState) -> Progress:
-        self._done[state.study_name] = state.n_done
-        n_new = sum(self._done.values()) - self._n_at_start
-        n_left = sum(max(0, n - self._done[name]) for name, n in self._targets.items())
-        elapsed_s = time.monotonic() - self._started
-        return Progress(
-            study_name=state.study_name,
-            n_done=state.n_done,
-            n_target=self._targets[state.study_name],
-            best_score=state.best_score,
-            trials_per_hour=_SECONDS_PER_HOUR * n_new / elapsed_s if n_new else 0.0,
-            eta_s=elapsed_s * n_left / n_new if n_new else None,
+def _search(
+    plans: Sequence[StudyPlan],
+    layout: WarehouseLayout,
+    compute: Compute,
+    on_progress: Callable[[Progress], None],
+    *,
+    n_workers: int,
+    open_pool: OpenPool,
+) -> None:
+    """Run published studies to their targets."""
+    with study_storage(layout) as storage:
+        studies = [open_study(plan, storage) for plan in plans]
+        states = [state_of(study) for study in studies]
+        meter = Meter(plans, states)
+        for state in states:
+            on_progress(meter.progress(state, n_workers=0))
+        left = {p.study_name: p.n_trials - s.n_done for p, s in zip(plans, states, strict=True)}
+        names = tuple(name for name, n_left in left.items() if n_left > 0)
+        if not names:
+            return
+        n_useful = sum(max(0, n_left) for n_left in left.values())
+        job = SearchJob(
+            layout=layout, compute=compute, names=names, n_workers=min(n_workers, n_useful)
         )
+        with _left_in_order(plans, layout, storage), open_pool(job) as pool:
+            at_work = True
+            while at_work:
+                at_work = pool.wait(_LOOK_S)
+                for state in map(state_of, studies):
+                    if meter.is_new(state):
+                        on_progress(meter.progress(state, n_workers=pool.n_workers))
 
 
-def _distribute(
-    flows: Iterator[StudyFlow], connections: Sequence[Connection]
-) -> Iterator[StudyFlow]:
-    """Keep every worker busy; yield a study whenever trials of it were told."""
-    opened: list[StudyFlow] = []
-    running: dict[Any, tuple[StudyFlow, Task]] = {}
-    idle: deque[Any] = deque(connections)
-
-    def assign() -> None:
-        while idle and (found := _next_task(opened, flows)) is not None:
-            connection = idle.popleft()
-            running[connection] = found
-            _send(connection, found[1])
-
-    assign()
-    while running:
-        for ready in wait(list(running)):
-            flow, task = running.pop(ready)
-            n_told = flow.finish(task.number, _received(ready, task.plan.study_name))
-            idle.append(ready)
-            assign()
-            if n_told:
-                yield flow
+@contextmanager
+def _left_in_order(
+    plans: Sequence[StudyPlan], layout: WarehouseLayout, storage: RDBStorage
+) -> Iterator[None]:
+    """When all workers of this run have ended, free what they have left, however they did."""
+    try:
+        yield
+    finally:
+        for plan in plans:
+            with flowing(plan, layout, storage):
+                continue
 
 
-def _next_task(
-    opened: list[StudyFlow], unopened: Iterator[StudyFlow]
-) -> tuple[StudyFlow, Task] | None:
-    """Find a trial, of the first study that has one; open another study when none has."""
-    for flow in opened:
-        if (task := flow.take()) is not None:
-            return flow, task
-    for flow in unopened:
-        opened.append(flow)
-        if (task := flow.take()) is not None:
-            return flow, task
-    return None
+def _known(storage: RDBStorage, layout: WarehouseLayout) -> str:
+    names = [plan.study_name for plan in published_plans("", storage, layout)]
+    return f"there are {', '.join(names)}" if names else "there is none at all yet"
 
 
-def _send(connection: Any, task: Task) -> None:
+def _send(connection: Any, task: Task | None) -> None:
     try:
         connection.send(task)
     except (BrokenPipeError, ConnectionResetError) as error:
-        raise WorkerError(f"The worker for {task.plan.study_name} died.") from error
+        raise WorkerError("A worker died.") from error
 
 
 def _received(connection: Any, study_name: str) -> Result:
@@ -210,41 +228,3 @@ def _received(connection: Any, study_name: str) -> Result:
     if isinstance(message, Failed):
         raise WorkerError(f"The worker of {study_name} gave up: {message.reason}")
     return message
-
-
-@contextmanager
-def _workers(
-    n_workers: int, layout: WarehouseLayout, compute: Compute
-) -> Iterator[list[Connection]]:
-    """Start worker processes, and see every one of them end."""
-    context = get_context("spawn")  # a fork would inherit torch's threads and open databases
-    connections: list[Connection] = []
-    processes: list[SpawnProcess] = []
-    try:
-        for _ in range(n_workers):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=work, args=(theirs, layout, compute, os.getpid()))
-            process.start()
-            theirs.close()
-            connections.append(ours)
-            processes.append(process)
-        yield connections
-        for connection in connections:
-            connection.send(None)
-    except BaseException:
-        for process in processes:
-            process.terminate()
-        raise
-    finally:
-        for process in processes:
-            _await_end(process)
-        for connection in connections:
-            connection.close()
-
-
-def _await_end(process: SpawnProcess) -> None:
-    process.join(_PATIENCE_S)
-    if process.is_alive():
-        process.kill()
-        process.join()
-    process.close()

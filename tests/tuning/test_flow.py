@@ -1,13 +1,20 @@
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import pytest
 from optuna.storages import RDBStorage
 
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.processes import ProcessIdentity
 from cappuccino_assets.tuning.distributions import Value
-from cappuccino_assets.tuning.flow import StudyFlow, flowing, top_up
+from cappuccino_assets.tuning.flow import StudyFlow
+from cappuccino_assets.tuning.heartbeat import beating
+from cappuccino_assets.tuning.joining import flowing, top_up
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner, PruningRule
 from cappuccino_assets.tuning.records import trial_records
@@ -17,6 +24,12 @@ from tests.tuning.small import SMALL, small_arrays, small_plan
 
 N_TRIALS = 16  # beyond ten the sampler learns from what is stored
 RULED = replace(SMALL, pruning=PruningRule(fraction=0.5, p_threshold=0.05, n_startup_trials=1))
+SAY = """
+import json, sys
+from cappuccino_assets.storage.processes import ProcessIdentity
+print(json.dumps(ProcessIdentity.current().to_json()), flush=True)
+sys.stdin.read()
+"""
 Params = dict[str, Value]
 Trials = list[tuple[Params, float | None]]
 
@@ -42,8 +55,25 @@ def plan_of(n_trials: int = N_TRIALS, **changes: object) -> StudyPlan:
     return small_plan(small_arrays(10), n_trials=n_trials, **changes)
 
 
-def flow_of(plan: StudyPlan, layout: WarehouseLayout, storage: RDBStorage) -> StudyFlow:
-    return StudyFlow(plan, open_study(plan, storage), layout, pause_s=0)
+def flow_of(
+    plan: StudyPlan,
+    layout: WarehouseLayout,
+    storage: RDBStorage,
+    worker: ProcessIdentity | None = None,
+) -> StudyFlow:
+    study, me = open_study(plan, storage), ProcessIdentity.current()
+    return StudyFlow(plan, study, layout, worker=worker or me, pause_s=0)
+
+
+def crew_of(
+    plan: StudyPlan, layout: WarehouseLayout, storage: RDBStorage, n: int
+) -> list[StudyFlow]:
+    """Workers of as many machines."""
+    workers = [ProcessIdentity(host=f"host {each}", pid=1, started=0.0) for each in range(n)]
+    return [flow_of(plan, layout, storage, worker) for worker in workers]
+
+
+DEAD = replace(ProcessIdentity.current(), started=0.0)  # another process has its number now
 
 
 def finished(
@@ -74,7 +104,7 @@ def test_a_study_that_is_interrupted_goes_on_as_if_it_had_not_been(
                 seen.setdefault(task.number, []).append(task)
                 flow.finish(task.number, perform(task, slope))
             if orderly:
-                flow.abandon()
+                flow.release()
         return finished(plan, layout, storage)
 
     def through(layout: WarehouseLayout, storage: RDBStorage) -> Trials:
@@ -91,10 +121,12 @@ def test_neither_the_number_of_workers_nor_their_speed_changes_a_trial(tmp_path:
     def trials_of(n_at_once: int) -> Trials:
         def act(layout: WarehouseLayout, storage: RDBStorage) -> Trials:
             """Hold several trials at once, and finish the last one first."""
-            flow = flow_of(plan_of(), layout, storage)
-            while held := [task for _ in range(n_at_once) if (task := flow.take())]:
-                for task in reversed(held):
+            crew, most = crew_of(plan_of(), layout, storage, n_at_once), 0
+            while held := [(flow, task) for flow in crew if (task := flow.take())]:
+                most = max(most, len(held))
+                for flow, task in reversed(held):
                     flow.finish(task.number, perform(task, slope))
+            assert most == min(n_at_once, plan_of().profile.n_asked_ahead)
             return finished(plan_of(), layout, storage)
 
         return in_folder(tmp_path / str(n_at_once), act)
@@ -106,14 +138,14 @@ def test_a_trial_is_asked_when_all_but_the_last_few_are_known(
     layout: WarehouseLayout, storage: RDBStorage
 ) -> None:
     plan = plan_of(9)
-    flow = flow_of(plan, layout, storage)
     n_ahead = plan.profile.n_asked_ahead
-    tasks = [task for _ in range(9) if (task := flow.take())]
+    crew = crew_of(plan, layout, storage, 9)
+    tasks = [task for flow in crew if (task := flow.take())]
     assert [task.number for task in tasks] == list(range(n_ahead))
-    assert flow.finish(1, perform(tasks[1], slope)) == 0  # trial 0 is told before it
-    assert flow.take() is None
-    assert flow.finish(0, perform(tasks[0], slope)) == 2
-    more = [task for _ in range(9) if (task := flow.take())]
+    assert crew[1].finish(1, perform(tasks[1], slope)) == 0  # trial 0 is told before it
+    assert crew[8].take() is None
+    assert crew[0].finish(0, perform(tasks[0], slope)) == 2
+    more = [task for flow in crew[n_ahead:] if (task := flow.take())]
     assert [task.number for task in more] == [n_ahead, n_ahead + 1]
 
 
@@ -148,20 +180,22 @@ def test_a_result_that_waits_for_earlier_ones_outlives_an_interruption(
     layout: WarehouseLayout, storage: RDBStorage
 ) -> None:
     plan = plan_of(4)
-    flow = flow_of(plan, layout, storage)
-    tasks = [task for _ in range(4) if (task := flow.take())]
+    crew = crew_of(plan, layout, storage, 4)
+    tasks = [task for flow in crew if (task := flow.take())]
     folder = layout.trial(plan.study_name, 2)
     folder.mkdir(parents=True)
-    flow.finish(2, Result(outcome=Outcome.COMPLETE, value=7.5))
-    flow.abandon()
+    crew[2].finish(2, Result(outcome=Outcome.COMPLETE, value=7.5))
+    for flow in crew:
+        flow.release()
+    assert {trial.state.name for trial in crew[0].study.trials} == {"WAITING"}
 
-    again = flow_of(plan, layout, storage)
-    left = [task for _ in range(4) if (task := again.take())]
+    again = crew_of(plan, layout, storage, 4)
+    left = [task for flow in again if (task := flow.take())]
     assert [task.number for task in left] == [0, 1, 3]
     assert folder.exists()
-    for task in left:
-        again.finish(task.number, perform(task, slope))
-    assert again.study.trials[2].value == 7.5
+    for flow, task in zip(again, left, strict=False):
+        flow.finish(task.number, perform(task, slope))
+    assert again[0].study.trials[2].value == 7.5
     assert [task.params for task in tasks if task.number != 2] == [task.params for task in left]
 
 
@@ -181,7 +215,7 @@ def test_a_trial_whose_process_died_is_run_again_under_its_number(
     layout: WarehouseLayout, storage: RDBStorage
 ) -> None:
     plan = plan_of(4)
-    died = flow_of(plan, layout, storage)
+    died = flow_of(plan, layout, storage, DEAD)
     task = died.take()
     assert task is not None
 
@@ -189,7 +223,7 @@ def test_a_trial_whose_process_died_is_run_again_under_its_number(
 
     trials = open_study(plan, storage).trials
     assert [trial.state.name for trial in trials] == ["COMPLETE"] * 4
-    given_up = [trial.user_attrs["given_up"] for trial in trials]
+    given_up = [trial.user_attrs.get("given_up", []) for trial in trials]
     assert given_up == [["Its process died."], [], [], []]  # the others had not begun
     assert trial_records([plan], storage)[0]["params"] == task.params
 
@@ -200,11 +234,54 @@ def test_a_trial_that_kills_its_process_again_and_again_fails(
     plan = plan_of(1)
     checkpoints = layout.checkpoints(plan.study_name, 0)
     checkpoints.mkdir(parents=True)
-    for _ in range(4):
-        task = flow_of(plan, layout, storage).take()
+    for each in range(4):
+        task = flow_of(plan, layout, storage, replace(DEAD, started=float(each))).take()
         assert task is not None
         assert task.number == 0
     finished(plan, layout, storage)
     states = [record["state"] for record in trial_records([plan], storage)]
     assert states == ["FAIL", "COMPLETE"]
     assert not checkpoints.exists()
+
+
+def test_a_worker_of_another_machine_is_taken_for_dead_when_it_gives_no_sign_of_life(
+    layout: WarehouseLayout,
+) -> None:
+    plan = plan_of(2)
+    with study_storage(layout, heartbeat_s=1, grace_s=1) as storage:
+        (lost,), me = crew_of(plan, layout, storage, 1), flow_of(plan, layout, storage)
+        task = lost.take()
+        assert task is not None
+        second = me.take()
+        assert second is not None
+        assert second.number == 1  # the first one is being run, for all that is known
+        with beating(lost.study, task.number, every_s=0.2):
+            sleep(2.5)
+            assert me.finish(1, perform(second, slope)) == 0
+            assert me.take() is None
+        sleep(2.5)
+        again = me.take()
+        assert again == task
+
+        late = Result(outcome=Outcome.COMPLETE, value=99.0)
+        assert lost.finish(task.number, late) == 0  # it is no longer its trial
+        assert me.finish(task.number, perform(task, slope)) == 2
+        assert me.study.trials[0].value == slope(task.params, 0, None)
+        assert me.study.trials[0].user_attrs["given_up"] == ["Its worker gave no sign of life."]
+
+
+def test_incident_34_a_worker_that_lives_is_not_taken_for_dead(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    plan = plan_of(1)
+    command = [sys.executable, "-c", SAY]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        worker = ProcessIdentity.from_json(json.loads(process.stdout.readline()))
+        task, me = flow_of(plan, layout, storage, worker).take(), flow_of(plan, layout, storage)
+        assert task is not None
+        assert me.take() is None
+        process.kill()
+        while not worker.is_gone():  # it is a zombie from now on
+            sleep(0.01)
+        assert me.take() == task

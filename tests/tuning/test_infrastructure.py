@@ -13,8 +13,8 @@ from optuna.storages import RDBStorage
 from cappuccino_assets.errors import InfrastructureError
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.distributions import Value
-from cappuccino_assets.tuning.flow import top_up
 from cappuccino_assets.tuning.infrastructure import machine_failures_named
+from cappuccino_assets.tuning.joining import top_up
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner, PruningRule
 from cappuccino_assets.tuning.studies import n_done, open_study, study_storage

@@ -20,15 +20,16 @@ from cappuccino_assets.features.arrays import FeatureArrays, save_arrays
 from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.training.compute import Compute
-from cappuccino_assets.tuning.flow import flowing
+from cappuccino_assets.tuning.joining import flowing
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.progress import Progress
 from cappuccino_assets.tuning.pruning import Pruner, PruningRule
 from cappuccino_assets.tuning.spaces import Constant, Consumer
 from cappuccino_assets.tuning.studies import open_study, study_storage
 from cappuccino_assets.tuning.tasks import perform
 from cappuccino_assets.tuning.worker import objective_of
-from cappuccino_assets.tuning.workers import Progress, run_studies
+from cappuccino_assets.tuning.workers import run_studies
 from tests.tuning.small import PPO, SMALL, small_arrays, small_plan
 
 STEPS = 4096

@@ -16,7 +16,7 @@ from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.tuning.distributions import Value
-from cappuccino_assets.tuning.flow import top_up
+from cappuccino_assets.tuning.joining import top_up
 from cappuccino_assets.tuning.ledger_entries import ledger_rows
 from cappuccino_assets.tuning.objective import run_trial
 from cappuccino_assets.tuning.plans import StudyPlan

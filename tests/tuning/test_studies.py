@@ -1,9 +1,10 @@
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Timer
 
 import optuna
 import pytest
@@ -13,13 +14,12 @@ from optuna.trial import TrialState
 from cappuccino_assets.errors import (
     CampaignMismatchError,
     TrialFailedError,
-    WarehouseError,
 )
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import exclusive
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.tuning.distributions import Integers, Value
-from cappuccino_assets.tuning.flow import top_up
+from cappuccino_assets.tuning.joining import top_up
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner
 from cappuccino_assets.tuning.records import trial_records
@@ -206,14 +206,21 @@ def test_the_record_fits_the_warehouse(layout: WarehouseLayout, storage: RDBStor
     assert {row["parameter"] for row in rows.params} == set(plan.space.names)
 
 
-def test_a_study_is_run_by_one_process_at_a_time(
+def test_a_worker_waits_while_another_one_holds_the_study(
     layout: WarehouseLayout, storage: RDBStorage
 ) -> None:
-    with (
-        exclusive(layout.study_lock("small/phase1_ppo")),
-        pytest.raises(WarehouseError, match="Another process"),
-    ):
-        run(plan_of(), layout, storage)
+    held = ExitStack()
+    held.enter_context(exclusive(layout.study_lock("small/phase1_ppo")))
+    states: list[TrialState] = []
+
+    def let_go() -> None:
+        states.extend(trial.state for trial in open_study(plan_of(), storage).trials)
+        held.close()
+
+    timer = Timer(0.5, let_go)
+    timer.start()
+    assert len(run(plan_of(), layout, storage)) == 3
+    assert states == []
 
 
 def test_readers_do_not_block_the_writer(layout: WarehouseLayout, storage: RDBStorage) -> None:

@@ -1,7 +1,6 @@
-import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,13 @@ from cappuccino_assets.errors import (
 from cappuccino_assets.features.arrays import FeatureArrays, save_arrays
 from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
-from cappuccino_assets.tuning.flow import top_up
+from cappuccino_assets.tuning.joining import top_up
 from cappuccino_assets.tuning.plans import StudyPlan
+from cappuccino_assets.tuning.progress import Progress
 from cappuccino_assets.tuning.records import trial_records
 from cappuccino_assets.tuning.studies import open_study, study_storage
 from cappuccino_assets.tuning.worker import objective_of
-from cappuccino_assets.tuning.workers import Progress, run_studies
+from cappuccino_assets.tuning.workers import run_studies
 from cappuccino_assets.types import Json
 from tests.tuning.small import small_arrays, small_plan
 
@@ -110,25 +110,25 @@ def test_incident_46_what_happens_in_the_hold_out_changes_no_trial(
     assert tried(arrays, "one") == tried(other, "other")
 
 
-def test_a_worker_that_dies_stops_the_run_which_can_then_be_continued(tmp_path: Path) -> None:
+def test_a_worker_that_dies_is_replaced_and_its_trial_run_again(tmp_path: Path) -> None:
     layout = WarehouseLayout(root=tmp_path)
-    plans = plans_of(layout, 1, n_trials=4)
+    plans, killed = plans_of(layout, 1, n_trials=4), list[int]()
 
     def kill(progress: Progress) -> None:
-        if progress.n_done == 1:
-            children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-            for child in map(int, children):
-                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    os.kill(child, signal.SIGKILL)
+        if progress.n_done == 1 and not killed:
+            (child,) = active_children()
+            child.kill()
+            killed.append(child.pid or 0)
 
-    with pytest.raises(WorkerError, match="The worker of small/study_0 died"):
-        run(plans, layout, 1, kill)
-    run(plans, layout, 1)
+    scores = run(plans, layout, 1, kill)
 
+    assert killed
     with study_storage(layout) as storage:
-        states = [record["state"] for record in trial_records(plans, storage)]
-    assert states.count("COMPLETE") == 4
-    assert set(states) == {"COMPLETE"}
+        trials = open_study(plans[0], storage).trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 4
+    assert {trial.user_attrs["worker"]["pid"] for trial in trials} >= {killed[0]}
+    undisturbed = WarehouseLayout(root=tmp_path / "undisturbed")
+    assert run(plans_of(undisturbed, 1, n_trials=4), undisturbed, 1) == scores
 
 
 def test_a_worker_that_gives_up_says_why(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_worker_that_gives_up_says_why(tmp_path: Path) -> None:
     (plan,) = plans_of(layout, 1)
     layout.trial(plan.study_name, 0).mkdir(parents=True)  # as if another search had been here
 
-    with pytest.raises(WorkerError, match=r"(?s)study_0 gave up: .*written only once"):
+    with pytest.raises(WorkerError, match=r"(?s)gave up: .*written only once"):
         run([plan], layout, 1)
 
 
