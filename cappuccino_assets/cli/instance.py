@@ -69,8 +69,8 @@ def _absolute_folders(history: Path) -> dict[str, object]:
             "config": {"base_dir": str(history)},
         },
         "compute_logs": {
-            "module": "dagster._core.storage.local_compute_log_manager",
-            "class": "LocalComputeLogManager",
+            "module": "cappuccino_assets.cli.step_logs",
+            "class": "StepLogs",
             "config": {"base_dir": str(history / "compute_logs")},
         },
     }

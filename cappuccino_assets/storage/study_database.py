@@ -60,16 +60,21 @@ def reading(layout: WarehouseLayout) -> Iterator[Connection | None]:
             yield connection
     elif layout.studies.is_file():
         with _sqlite_engine(layout.studies.resolve()).connect() as connection:
-            yield connection
+            yield connection if _is_whole(connection) else None
     else:
         yield None
+
+
+def _is_whole(connection: Connection) -> bool:
+    """Whether all tables are there; Optuna makes this one when it has made the others."""
+    return inspect(connection).has_table("alembic_version")
 
 
 @contextmanager
 def _reading_from_server(url: str) -> Iterator[Connection | None]:
     try:
         with postgres_connection(url, postgresql_readonly=True) as connection:
-            yield connection if inspect(connection).has_table("studies") else None
+            yield connection if _is_whole(connection) else None
     except OperationalError as error:
         raise WarehouseError(f"The database of the studies does not answer: {error}") from error
 

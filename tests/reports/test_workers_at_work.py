@@ -1,6 +1,7 @@
 """Who is at work, told from the database of the studies."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,13 @@ def seen(layout: WarehouseLayout, *, grace_s: float = 60) -> Worker:
 
 
 def test_before_any_study_nobody_is_at_work(layout: WarehouseLayout) -> None:
+    assert workers_at_work(layout, grace_s=60) == []
+
+
+def test_a_database_that_is_only_being_made_holds_nobody(layout: WarehouseLayout) -> None:
+    with sqlite3.connect(layout.studies) as connection:
+        connection.execute("CREATE TABLE studies (study_id INTEGER, study_name VARCHAR)")
+    connection.close()
     assert workers_at_work(layout, grace_s=60) == []
 
 
