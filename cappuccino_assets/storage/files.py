@@ -129,6 +129,12 @@ def put_in_place(temporary: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes left of a file that they meant to replace; nobody else may."""
+    for temporary in path.parent.glob(f".{path.name}.*.tmp"):
+        temporary.unlink()
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Make a write-once folder: fill the yielded temporary folder, then it appears whole.

@@ -14,7 +14,7 @@ import polars as pl
 
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.storage.arrow import ArrowStream
-from cappuccino_assets.storage.files import canonical_json, copy_file
+from cappuccino_assets.storage.files import canonical_json, copy_file, remove_unfinished
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import LOCK_TIMEOUT_S, exclusive
 from cappuccino_assets.types import Json
@@ -47,6 +47,7 @@ class Warehouse:
         """
         path = self.layout.writer_database
         with exclusive(self.layout.writer_lock, timeout_s=self._lock_timeout_s):
+            remove_unfinished(self.layout.database)
             if self.layout.database.is_file() and not path.exists():  # a copy without dot folders
                 copy_file(self.layout.database, path)
             with _opened(path, read_only=False) as connection:

@@ -273,3 +273,34 @@ def test_a_process_that_is_killed_while_it_appends_leaves_no_lock_and_nothing_is
     assert killed.returncode == -signal.SIGKILL
     assert ledger.append([trial_row(1)]) == 1
     assert numbers(ledger) == [0, 1]
+
+
+def test_lines_that_were_committed_and_not_published_are_published_with_the_next_ones(
+    ledger: TrialLedger, warehouse: Warehouse
+) -> None:
+    ledger.append([trial_row(0)])
+    published = warehouse.layout.database.read_bytes()
+    ledger.append([trial_row(1)])
+    warehouse.layout.database.write_bytes(published)  # as if killed before it was replaced
+    assert numbers(ledger) == [0]
+    assert ledger.append([trial_row(1), trial_row(2)]) == 1
+    assert numbers(ledger) == [0, 1, 2]
+
+
+def test_the_first_lines_too_may_be_committed_and_not_published(
+    ledger: TrialLedger, warehouse: Warehouse
+) -> None:
+    ledger.append([trial_row(0)])
+    warehouse.layout.database.unlink()
+    assert ledger.append([trial_row(0), trial_row(1)]) == 1
+    assert numbers(ledger) == [0, 1]
+
+
+def test_another_line_under_the_same_number_is_refused_by_the_database(
+    ledger: TrialLedger, warehouse: Warehouse
+) -> None:
+    ledger.append([trial_row(0)])
+    line = {"line": 1, "hash": "0" * 64, "content": "{}"}
+    with pytest.raises(WarehouseError):
+        warehouse.merge({"ledger_lines": [line]})
+    assert numbers(ledger) == [0]

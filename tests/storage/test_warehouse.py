@@ -342,3 +342,11 @@ def test_quantiles_of_a_parameter_are_of_complete_trials_of_the_study(warehouse)
         "n_trials": 5,
         "quantiles": [4.0, 10.0, 20.0, 30.0, 36.0],
     }
+
+
+def test_what_a_killed_writer_left_of_a_copy_is_removed_by_the_next_one(warehouse):
+    left = warehouse.layout.root / ".cappuccino.duckdb.4711.tmp"
+    left.write_bytes(b"half")
+    warehouse.ingest([trial(0, 0.1)], [], [])
+    assert not left.exists()
+    assert len(rows(warehouse, "trials")) == 1
