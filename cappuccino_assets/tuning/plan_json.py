@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.market.intervals import Interval, Timeframe
 from cappuccino_assets.storage.layout import WarehouseLayout
-from cappuccino_assets.tuning import distributions
-from cappuccino_assets.tuning.distributions import Distribution
+from cappuccino_assets.tuning.distributions import distribution_from_json
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.profiles import Profile
 from cappuccino_assets.tuning.pruning import PruningRule
@@ -92,7 +91,7 @@ def _space_to_json(space: SearchSpace) -> Json:
 
 def _space_from_json(value: Json) -> SearchSpace:
     parameter: dict[str, Callable[[Any], Any]] = {
-        "distribution": _distribution_from_json,
+        "distribution": distribution_from_json,
         "consumer": Consumer,
     }
     read: dict[str, Callable[[Any], Any]] = {
@@ -102,27 +101,6 @@ def _space_from_json(value: Json) -> SearchSpace:
         ),
     }
     return _built(SearchSpace, value, read)
-
-
-_KINDS: Final[dict[str, type[Distribution]]] = {
-    kind.__name__: kind
-    for kind in (
-        distributions.Uniform,
-        distributions.LogUniform,
-        distributions.OneMinusLogUniform,
-        distributions.Integers,
-        distributions.Choice,
-    )
-}
-
-
-def _distribution_from_json(value: Json) -> Distribution:
-    if value["kind"] not in _KINDS:
-        raise ConfigurationError(f"A range is one of {[*_KINDS]}, but got {value['kind']!r}.")
-    rest = {name: each for name, each in value.items() if name != "kind"}
-    if "values" in rest:
-        rest["values"] = tuple(rest["values"])
-    return _KINDS[value["kind"]](**rest)
 
 
 def _built(kind: type[_T], value: Json, read: dict[str, Callable[[Any], Any]]) -> _T:
