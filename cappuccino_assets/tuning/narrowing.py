@@ -84,8 +84,8 @@ def narrowed_ranges(
     for all of them. A number's range becomes what the best tenth spans and a margin on either side:
     at least a quarter of what it was, and at least half of it where nothing is shown. Of categories
     those go that the best tenth lacks although chance alone would have given it one; where nothing
-    is shown all stay. A range becomes a single value only if the whole best tenth has it, chance
-    would not make it so, and the effect remains after Holm's correction.
+    is shown all stay. A range becomes a single value only if the whole best tenth has it and the
+    effect remains after Holm's correction, so that chance would not make it so.
 
     Args:
         space: The earlier study's.
@@ -148,7 +148,7 @@ def _narrowed(before: Distribution, effect: ParameterEffect, scored: ScoredTrial
     top = values[: scored.n_top]
     is_shown, is_category = effect.bh_p_value < SIGNIFICANT, not before.is_ordered
     span = f"what the best {scored.n_top} span, with a margin"
-    if effect.holm_p_value < SIGNIFICANT and _is_unanimous(values, scored.n_top):
+    if effect.holm_p_value < SIGNIFICANT and len(set(top)) == 1:
         after: Distribution = single(before, top[0])
         what = f"All of the best {scored.n_top} have it"
         evidence += f", {effect.holm_p_value:.3f} after Holm's"
@@ -166,13 +166,6 @@ def _narrowed(before: Distribution, effect: ParameterEffect, scored: ScoredTrial
         is_shown=is_shown,
         why=f"{what} ({evidence}).",
     )
-
-
-def _is_unanimous(values: Sequence[Value], n_top: int) -> bool:
-    """Whether the best have one value, which as many drawn from all would not have by chance."""
-    n_same = values.count(values[0])
-    by_chance = comb(n_same, n_top) / comb(len(values), n_top)
-    return len(set(values[:n_top])) == 1 and by_chance < SIGNIFICANT
 
 
 def without_absent(before: Choice, values: Sequence[Value], n_top: int) -> Choice:
