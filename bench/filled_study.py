@@ -11,11 +11,12 @@ from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 
 from bench.study import drawn_trials
 from cappuccino_assets.tuning.spaces import SearchSpace
 
+_COUNTED = "SELECT setval(pg_get_serial_sequence('trials', 'trial_id'), :last)"
 _AT_ONCE = 10_000
 _STARTED = datetime(2026, 1, 1)  # noqa: DTZ001 - Optuna keeps naive times
 _CLAIM = {"host": "worker-0123456789ab", "pid": 123456, "started": 1790000000.25}
@@ -46,6 +47,8 @@ def fill_study(storage: RDBStorage, study_name: str, space: SearchSpace, *, n_tr
         while batch := list(islice(left, _AT_ONCE)):
             for table, rows in _rows(batch, first, n_before, study_id, drawn):
                 connection.execute(insert(table), rows)
+        if connection.dialect.name == "postgresql":  # where a given number is not counted
+            connection.execute(text(_COUNTED), {"last": first + n_trials - 1})
 
 
 def _rows(

@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     )
     ray_address: str = Field(
         default="127.0.0.1:6379",
-        pattern=r".+:\d+",
+        pattern=r"^[^:]+:\d+$",
         description="Head of the Ray cluster, HOST:PORT.",
     )
     ray_gpus_per_worker: float = Field(
