@@ -32,7 +32,6 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        self.workers()
         return self.process.poll() is not None
 
     @property
@@ -41,19 +40,17 @@ class Run:
 
     def workers(self) -> list[psutil.Process]:
         """Its living children that train; remembers all."""
-        try:
-            children = self.process.children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
+        children = _children(self.process.pid)
         self.known.update(children)
         return [child for child in children if _trains(child)]
 
     def kill(self, *, with_workers: bool) -> None:
-        workers = self.workers() if with_workers else []
-        for process in [self.process, *workers]:
+        workers = self.workers()
+        for process in [self.process, *workers] if with_workers else [self.process]:
             _send(process, signal.SIGKILL)
 
     def interrupt(self) -> None:
+        self.workers()
         _send(self.process, signal.SIGINT)
 
     def await_end(self, timeout_s: float | None = None) -> bool:
@@ -86,6 +83,21 @@ def _send(process: psutil.Process | psutil.Popen, number: signal.Signals) -> Non
         process.send_signal(number)
     except psutil.NoSuchProcess:
         return
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    """Children of a process, at once: psutil reads those of the whole machine."""
+    try:
+        pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    found = []
+    for each in map(int, pids):
+        try:
+            found.append(psutil.Process(each))
+        except psutil.NoSuchProcess:
+            continue
+    return found
 
 
 def _trains(child: psutil.Process) -> bool:
