@@ -2,14 +2,14 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cappuccino_assets.errors import TrialFailedError
+from cappuccino_assets.errors import TrialFailedError, WarehouseError
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.processes import ProcessIdentity
 from cappuccino_assets.tuning.advice import advise_if_due
@@ -25,6 +25,7 @@ from cappuccino_assets.tuning.studies import (
     n_done,
     pruner_of,
     put_back,
+    was_tried,
 )
 from cappuccino_assets.tuning.study_locks import study_lock
 from cappuccino_assets.tuning.tasks import Outcome, Result, Rival, Task
@@ -197,13 +198,22 @@ class StudyFlow:
     def _claim(self) -> Task | None:
         for trial in self._trials(TrialState.RUNNING):
             if claim_of(trial) is None and not _has_result(trial):
-                # An earlier try on this machine, which another machine put back, may have left it.
-                _remove(self._layout.trial(self.plan.study_name, trial.number))
+                self._clear_folder(trial)
                 mark_claim(self.study, trial, self._worker)
                 params = self.plan.space.values(trial.params)
                 rivals = self._rivals(trial.number)
                 return Task(plan=self.plan, number=trial.number, params=params, rivals=rivals)
         return None
+
+    def _clear_folder(self, trial: FrozenTrial) -> None:
+        """Remove what an earlier try left on this machine; what is another search's stays."""
+        folder = self._layout.trial(self.plan.study_name, trial.number)
+        if folder.exists() and not was_tried(trial):
+            raise WarehouseError(
+                f"{folder} is there, but trial {trial.number} of {self.plan.study_name} was never "
+                "run: another search has left it. Move it away, or choose another name."
+            )
+        _remove(folder)
 
     def _rivals(self, number: int) -> tuple[Rival, ...]:
         """Collect the complete trials that were known when a trial was asked."""
@@ -211,9 +221,10 @@ class StudyFlow:
             return ()
         n_ahead = self.plan.profile.n_asked_ahead
         return tuple(
-            Rival(value=trial.value, looks=_in_order(trial.intermediate_values))
+            Rival(value=trial.value, looks=tuple(looks.values()))
             for trial in self._trials(TrialState.COMPLETE)
             if trial.value is not None and trial.number + n_ahead <= number
+            for looks in [dict(sorted(trial.intermediate_values.items()))]
         )
 
     def _tell(self, trial: FrozenTrial) -> None:
@@ -282,10 +293,6 @@ class StudyFlow:
 
 def _has_result(trial: FrozenTrial) -> bool:
     return _RESULT in trial.user_attrs
-
-
-def _in_order(looks: Mapping[int, float]) -> tuple[float, ...]:
-    return tuple(looks[split] for split in sorted(looks))
 
 
 def _remove(folder: Path) -> None:

@@ -205,6 +205,11 @@ def claim_of(trial: FrozenTrial) -> ProcessIdentity | None:
     return None if worker is None else ProcessIdentity.from_json(worker)
 
 
+def was_tried(trial: FrozenTrial) -> bool:
+    """Whether a process ran a trial before, but did not come to its end."""
+    return _GIVEN_UP in trial.user_attrs
+
+
 def is_stale(study: optuna.Study, trial: FrozenTrial) -> bool:
     """Whether the process that runs a trial has given no sign of life for too long.
 
@@ -240,7 +245,8 @@ def put_back(study: optuna.Study, trial: FrozenTrial, *, reason: str | None) -> 
     """
     reasons = [*trial.user_attrs.get(_GIVEN_UP, []), *([reason] if reason else [])]
     storage, trial_id = study._storage, trial._trial_id  # the public door can only queue a copy
-    storage.set_trial_user_attr(trial_id, _GIVEN_UP, reasons)
+    if claim_of(trial) is not None:
+        storage.set_trial_user_attr(trial_id, _GIVEN_UP, reasons)
     if len(reasons) > _MAX_RETRIES:
         return f"It was given up {len(reasons)} times. The last time: {reasons[-1]}"
     storage.set_trial_user_attr(trial_id, _WORKER, None)

@@ -14,7 +14,6 @@ from cappuccino_assets.errors import (
     ConfigurationError,
     TrialFailedError,
     TrialPrunedError,
-    WorkerError,
 )
 from cappuccino_assets.features.arrays import FeatureArrays, save_arrays
 from cappuccino_assets.storage.files import read_json
@@ -101,12 +100,10 @@ def test_a_study_whose_worker_is_killed_in_a_trial_ends_with_the_same_scores_and
     watcher = Thread(target=kill_after_a_checkpoint)
     watcher.start()
     try:
-        with pytest.raises(WorkerError, match="died"):
-            searched(plan, killed)
+        scores = searched(plan, killed)  # a worker that died is replaced
     finally:
         ended.set()
         watcher.join()
-    scores = searched(plan, killed)
 
     events = read_json(killed.trial(plan.study_name, 0) / "trial.json")["events"]
     assert [event["event"] for event in events] == ["continued"]

@@ -131,13 +131,16 @@ def test_a_worker_that_dies_is_replaced_and_its_trial_run_again(tmp_path: Path) 
     assert run(plans_of(undisturbed, 1, n_trials=4), undisturbed, 1) == scores
 
 
-def test_a_worker_that_gives_up_says_why(tmp_path: Path) -> None:
+def test_incident_21_what_another_search_left_is_refused_and_stays(tmp_path: Path) -> None:
     layout = WarehouseLayout(root=tmp_path)
     (plan,) = plans_of(layout, 1)
-    layout.trial(plan.study_name, 0).mkdir(parents=True)  # as if another search had been here
+    folder = layout.trial(plan.study_name, 0)
+    folder.mkdir(parents=True)
 
-    with pytest.raises(WorkerError, match=r"(?s)gave up: .*written only once"):
-        run([plan], layout, 1)
+    for _ in range(2):  # a second try changes nothing
+        with pytest.raises(WorkerError, match=r"gave up: .*another search has left it"):
+            run([plan], layout, 1)
+        assert folder.is_dir()
 
 
 def test_what_cannot_be_searched_is_refused_before_a_worker_starts(tmp_path: Path) -> None:
