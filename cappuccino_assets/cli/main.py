@@ -20,6 +20,7 @@ from cappuccino_assets.cli.studies import studies
 from cappuccino_assets.cli.sync import sync
 from cappuccino_assets.cli.verify import verify
 from cappuccino_assets.cli.vin import vin
+from cappuccino_assets.cli.worker import worker
 from cappuccino_assets.errors import CappuccinoError
 
 FAILURE: Final = 1
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(worker)
 app.command()(status)
 app.command()(analysis)
 app.command()(report)

@@ -13,9 +13,10 @@ from optuna.storages import RDBStorage
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
 
-from cappuccino_assets.errors import CampaignMismatchError
+from cappuccino_assets.errors import CampaignMismatchError, ConfigurationError
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.processes import ProcessIdentity
+from cappuccino_assets.tuning.code_version import code_version
 from cappuccino_assets.tuning.plan_json import plan_from_json, plan_to_json
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import PruningRule
@@ -28,7 +29,8 @@ _SERVER_ARGUMENTS: Final = {"connect_timeout": 10, "keepalives_idle": 10, "keepa
 _MAX_RETRIES: Final = 3
 _WORKER: Final = "worker"  # attributes of a trial: the process that has it,
 _GIVEN_UP: Final = "given_up"  # and the reasons of its tries in vain
-_PLAN: Final = "plan"  # of a study: what whoever joins it needs to know
+_PLAN: Final = "plan"  # of a study: what whoever joins it needs to know,
+_CODE: Final = "code"  # and the version of the package that runs it
 
 
 @contextmanager
@@ -76,7 +78,22 @@ def publish_plan(plan: StudyPlan, storage: RDBStorage, layout: WarehouseLayout) 
     study, value = open_study(plan, storage), plan_to_json(plan, layout)
     if study.user_attrs.get(_PLAN) != value:
         study.set_user_attr(_PLAN, value)
+    if study.user_attrs.get(_CODE) != code_version():
+        study.set_user_attr(_CODE, code_version())
     return study
+
+
+def require_same_code(study: optuna.Study) -> None:
+    """Refuse to lend a hand with a study that is run by another version of this package.
+
+    Raises:
+        ConfigurationError: Names both.
+    """
+    if (theirs := study.user_attrs[_CODE]) != code_version():
+        raise ConfigurationError(
+            f"{study.study_name} is run by version {theirs} of cappuccino_assets, but this is "
+            f"{code_version()}: a trial would not be the same. Install that version here."
+        )
 
 
 def published_plans(name: str, storage: RDBStorage, layout: WarehouseLayout) -> list[StudyPlan]:

@@ -13,6 +13,7 @@ from cappuccino_assets.storage.artifacts import pull_folder, push_folder
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.training.compute import ANYWHERE, Compute
 from cappuccino_assets.tuning import worker
+from cappuccino_assets.tuning.interrupts import interrupts_noted
 from cappuccino_assets.tuning.joining import flowing
 from cappuccino_assets.tuning.plans import StudyPlan, require_enough_history
 from cappuccino_assets.tuning.pools import SearchJob, WorkerPool, local_pool
@@ -23,6 +24,7 @@ from cappuccino_assets.tuning.studies import (
     open_study,
     publish_plan,
     published_plans,
+    require_same_code,
     state_of,
     study_storage,
 )
@@ -30,7 +32,7 @@ from cappuccino_assets.tuning.tasks import Result, Task
 from cappuccino_assets.tuning.worker import Failed
 
 OpenPool = Callable[[SearchJob], AbstractContextManager[WorkerPool]]
-_LOOK_S: Final = 2.0  # between looks at what workers elsewhere have done
+_LOOK_S: Final = 1.0  # between looks at what workers elsewhere have done
 
 
 def run_studies(
@@ -103,6 +105,7 @@ def join_studies(
 
     Raises:
         WarehouseError: If no study of that name, or of a campaign of that name, was begun.
+        ConfigurationError: If the search is of another version of this package.
         IntegrityError: If the bars of a study are not what they were.
         WorkerError: If a worker gives up, or workers die again and again; the others are stopped.
     """
@@ -110,7 +113,10 @@ def join_studies(
         plans = published_plans(name, storage, layout)
         if not plans:
             raise WarehouseError(f"No study of {name} was begun: {_known(storage, layout)}.")
-        missing = [plan for plan in plans if n_done(open_study(plan, storage)) < plan.n_trials]
+        studies = [open_study(plan, storage) for plan in plans]
+        for study in studies:
+            require_same_code(study)
+        missing = [p for p, s in zip(plans, studies, strict=True) if n_done(s) < p.n_trials]
     for folder in {plan.arrays for plan in missing if not plan.arrays.is_dir()}:
         if not pull_folder(layout, folder):
             raise WarehouseError(
@@ -186,10 +192,12 @@ def _search(
         job = SearchJob(
             layout=layout, compute=compute, names=names, n_workers=min(n_workers, n_useful)
         )
-        with _left_in_order(plans, layout, storage), open_pool(job) as pool:
+        in_order = _left_in_order(plans, layout, storage)
+        with interrupts_noted() as heed, in_order, open_pool(job) as pool:
             at_work = True
             while at_work:
                 at_work = pool.wait(_LOOK_S)
+                heed()
                 for state in map(state_of, studies):
                     if meter.is_new(state):
                         on_progress(meter.progress(state, n_workers=pool.n_workers))
