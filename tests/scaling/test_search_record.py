@@ -77,6 +77,13 @@ def test_the_best_come_first_and_of_equals_the_first(layout: WarehouseLayout) ->
     assert top_set(layout, "winter", n=3) == [(PPO, 1), (PPO, 3), (PPO, 2)]
 
 
+def test_equals_of_two_studies_are_in_the_order_of_their_names(layout: WarehouseLayout) -> None:
+    for algorithm in ("ppo", "ddqn"):
+        tell(layout, f"winter/phase2_{algorithm}", [0.5])
+        leave_trial(layout, 0, 0.5, campaign="winter", config=trial_config(algorithm))
+    assert [name for name, _ in top_set(layout, "winter")] == ["winter/phase2_ddqn", PPO]
+
+
 def test_who_did_not_trade_is_passed_over(layout: WarehouseLayout) -> None:
     tell(layout, PPO, [0.5])
     leave(layout, [0.5], no_trades=True)

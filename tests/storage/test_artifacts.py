@@ -17,6 +17,7 @@ from cappuccino_assets.errors import InfrastructureError, IntegrityError
 from cappuccino_assets.storage.artifacts import pull_folder, push_folder
 from cappuccino_assets.storage.files import read_json, write_bytes, write_json
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.locks import exclusive
 
 STUDY = "winter/phase2_ppo"
 PUSH = """
@@ -181,6 +182,18 @@ def test_pushes_of_one_folder_at_once_never_mix(tmp_path: Path, shared: Path) ->
         assert pushes == [None] * 4
         assert all(pulls)
         assert content(there.trial(STUDY, 7)) in [content(folder) for folder in folders]
+
+
+def test_one_process_at_a_time_fetches(tmp_path: Path, place: str) -> None:
+    here, there = warehouse(tmp_path, "here", place), warehouse(tmp_path, "there", place)
+    push_folder(here, trial_of(here))
+    with ThreadPoolExecutor(1) as pool:
+        with exclusive(there.pull_lock):
+            pull = pool.submit(pull_folder, there, there.trial(STUDY, 7))
+            with pytest.raises(TimeoutError):
+                pull.result(timeout=0.5)
+            assert not there.trial(STUDY, 7).exists()
+        assert pull.result()
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "a\\b", "", ".", "a//b"])
