@@ -69,7 +69,7 @@ def crew_of(
     plan: StudyPlan, layout: WarehouseLayout, storage: RDBStorage, n: int
 ) -> list[StudyFlow]:
     """Workers of as many machines."""
-    workers = [ProcessIdentity(host=f"host {each}", pid=1, started=0.0) for each in range(n)]
+    workers = [ProcessIdentity(host=f"host {each}", pid=each + 1, started=0.0) for each in range(n)]
     return [flow_of(plan, layout, storage, worker) for worker in workers]
 
 
@@ -126,6 +126,7 @@ def test_neither_the_number_of_workers_nor_their_speed_changes_a_trial(tmp_path:
                 most = max(most, len(held))
                 for flow, task in reversed(held):
                     flow.finish(task.number, perform(task, slope))
+                crew = [*crew[1:], crew[0]]  # another one asks
             assert most == min(n_at_once, plan_of().profile.n_asked_ahead)
             return finished(plan_of(), layout, storage)
 
@@ -268,6 +269,18 @@ def test_a_worker_of_another_machine_is_taken_for_dead_when_it_gives_no_sign_of_
         assert me.finish(task.number, perform(task, slope)) == 2
         assert me.study.trials[0].value == slope(task.params, 0, None)
         assert me.study.trials[0].user_attrs["given_up"] == ["Its worker gave no sign of life."]
+
+
+def test_a_worker_that_never_gave_a_sign_of_life_is_not_waited_for(
+    layout: WarehouseLayout,
+) -> None:
+    plan = plan_of(1)
+    with study_storage(layout, heartbeat_s=1, grace_s=1) as storage:
+        (lost,), me = crew_of(plan, layout, storage, 1), flow_of(plan, layout, storage)
+        task = lost.take()
+        assert me.take() is None
+        sleep(2.5)
+        assert me.take() == task
 
 
 def test_incident_34_a_worker_that_lives_is_not_taken_for_dead(

@@ -1,8 +1,13 @@
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
+from time import sleep
 
+import psutil
 import pytest
 
 from cappuccino_assets.errors import (
@@ -129,6 +134,37 @@ def test_a_worker_that_dies_is_replaced_and_its_trial_run_again(tmp_path: Path) 
     assert {trial.user_attrs["worker"]["pid"] for trial in trials} >= {killed[0]}
     undisturbed = WarehouseLayout(root=tmp_path / "undisturbed")
     assert run(plans_of(undisturbed, 1, n_trials=4), undisturbed, 1) == scores
+
+
+SEARCH = """
+import sys
+from pathlib import Path
+from tests.tuning.test_workers import plans_of, run
+from cappuccino_assets.storage.layout import WarehouseLayout
+if __name__ == "__main__":
+    layout = WarehouseLayout(root=Path(sys.argv[1]))
+    run(plans_of(layout, 1, n_trials=500), layout, 2)
+"""
+
+
+def test_incident_34_no_worker_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "search.py"
+    script.write_text(SEARCH)
+    command = [sys.executable, str(script), str(tmp_path)]
+    where = {"env": os.environ | {"PYTHONPATH": str(Path.cwd())}, "cwd": Path.cwd()}
+    with subprocess.Popen(command, **where) as parent:  # type: ignore[call-overload]
+        logs = WarehouseLayout(root=tmp_path).worker_logs
+        while sum("joined" in log.read_text() for log in logs.glob("*.log")) < 2:
+            assert parent.poll() is None
+            sleep(0.05)
+        children = psutil.Process(parent.pid).children()
+        workers = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+        for worker in workers:
+            worker.suspend()  # so that it can notice nothing by itself
+        parent.kill()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert len(workers) == 2
+    assert not alive
 
 
 def test_incident_21_what_another_search_left_is_refused_and_stays(tmp_path: Path) -> None:
