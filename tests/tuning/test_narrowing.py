@@ -34,7 +34,7 @@ SPACES = [
     for ranges in ("mini", "full", "placebo")
     for phase, algorithm in ((1, "ppo"), (2, "ppo"), (2, "ddqn"))
 ]
-RANGES = list({each.distribution for space in SPACES for each in space.parameters})
+RANGES = list(dict.fromkeys(each.distribution for space in SPACES for each in space.parameters))
 NUMBERS = [each for each in RANGES if each.is_ordered]
 places = st.floats(0.0, 1.0)
 widths = st.floats(0.25, 1.0)
