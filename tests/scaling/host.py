@@ -15,7 +15,7 @@ from cappuccino_assets.tuning.engines import engine_of
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.progress import Progress
 from cappuccino_assets.tuning.spaces import Constant, Consumer
-from cappuccino_assets.tuning.workers import join_studies, run_studies
+from cappuccino_assets.tuning.workers import run_studies
 from tests.tuning.small import SMALL, small_arrays, small_plan
 
 STUDY = "small/phase1_ppo"
@@ -35,18 +35,16 @@ def plan_of(root: Path, n_trials: int) -> StudyPlan:
     return replace(plan, space=replace(plan.space, constants=long), arrays=folder)
 
 
-def main(what: str, n_workers: int, n_trials: int = 0) -> None:
+def main(n_workers: int, n_trials: int) -> None:
     settings = current_settings()
-    layout, open_pool = configured_layout(settings), engine_of(settings)
-    if what == "search":
-        plan = plan_of(layout.root, n_trials)
-        run_studies(
-            [plan], n_workers=n_workers, layout=layout, on_progress=say, open_pool=open_pool
-        )
-    else:
-        join_studies(
-            STUDY, n_workers=n_workers, layout=layout, on_progress=say, open_pool=open_pool
-        )
+    layout = configured_layout(settings)
+    run_studies(
+        [plan_of(layout.root, n_trials)],
+        n_workers=n_workers,
+        layout=layout,
+        on_progress=say,
+        open_pool=engine_of(settings),
+    )
 
 
 def say(progress: Progress) -> None:
@@ -55,4 +53,4 @@ def say(progress: Progress) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(*map(int, sys.argv[1:]))

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,15 +63,14 @@ def host(
     Args:
         root: Its warehouse.
         place: What it shares.
-        arguments: Of `tests.scaling.host`.
+        arguments: Of `tests.scaling.host`; `worker` is the command `cappuccino worker`.
         elsewhere: Whether it shall have host name, processes and network of its own.
         environment: Instead of this process's.
     """
     shared = {"STUDIES_URL": place.studies_url, "ARTIFACTS_URL": place.artifacts_url}
     named = {f"CAPPUCCINO_{name}": value for name, value in shared.items() if value}
-    command = [sys.executable, "-m", "tests.scaling.host", *map(str, arguments)]
     with subprocess.Popen(
-        [*(_ELSEWHERE if elsewhere else []), *command],
+        [*(_ELSEWHERE if elsewhere else []), *_command(arguments)],
         cwd=ROOT,
         env=(environment or dict(os.environ)) | named | {"CAPPUCCINO_WAREHOUSE": str(root)},
     ) as process:
@@ -79,6 +78,13 @@ def host(
             yield process
         finally:
             process.kill()
+
+
+def _command(arguments: Sequence[object]) -> list[str]:
+    if arguments == ("worker",):
+        cappuccino = [sys.executable, "-m", "cappuccino_assets.cli.main"]
+        return [*cappuccino, "worker", "--study", STUDY, "--workers", "1"]
+    return [sys.executable, "-m", "tests.scaling.host", *map(str, arguments)]
 
 
 def ran(root: Path, place: Place, *arguments: object, **options: Any) -> None:

@@ -46,7 +46,7 @@ def place(postgres: Server, new_database: Callable[[], str], tmp_path: Path) -> 
 def alone(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     """What one worker on one machine comes to."""
     root = tmp_path_factory.mktemp("alone")
-    ran(root, Place(), "search", 1, N_TRIALS)
+    ran(root, Place(), 1, N_TRIALS)
     return list(outcomes(WarehouseLayout(root=root)))
 
 
@@ -58,7 +58,9 @@ def n_begun(layout: WarehouseLayout) -> int:
 def claims(layout: WarehouseLayout, *, here: bool) -> list[int]:
     """Numbers of the trials that a process of this machine, or of another one, is at."""
     with study_of(layout) as study:
-        trials = [t for t in study.trials if "worker" in t.user_attrs and not t.state.is_finished()]
+        trials = [
+            t for t in study.trials if t.user_attrs.get("worker") and not t.state.is_finished()
+        ]
     return [
         trial.number
         for trial in trials
@@ -82,9 +84,9 @@ def test_both_work_and_come_to_what_one_does(
     place: Place, alone: list[object], tmp_path: Path
 ) -> None:
     here = place.layout(tmp_path / "here")
-    with host(here.root, place, "search", 1, N_TRIALS) as first:
+    with host(here.root, place, 1, N_TRIALS) as first:
         await_that(lambda: n_begun(here) > 0)
-        ran(tmp_path / "there", place, "join", 1, elsewhere=True)
+        ran(tmp_path / "there", place, "worker", elsewhere=True)
         assert first.wait(300) == 0
     assert outcomes(here) == alone
     names = Counter(name.partition("/")[0] for name, _ in workers(here))
@@ -97,9 +99,9 @@ def test_a_machine_that_vanishes_is_stood_in_for(
     place: Place, alone: list[object], tmp_path: Path
 ) -> None:
     here = place.layout(tmp_path / "here")
-    with host(here.root, place, "search", 1, N_TRIALS) as first:
+    with host(here.root, place, 1, N_TRIALS) as first:
         await_that(lambda: n_begun(here) > 0)
-        with host(tmp_path / "there", place, "join", 1, elsewhere=True) as second:
+        with host(tmp_path / "there", place, "worker", elsewhere=True) as second:
             await_that(lambda: bool(claims(here, here=False)))
             second.kill()  # and the kernel all that it had started
             second.wait()

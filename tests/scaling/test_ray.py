@@ -37,7 +37,7 @@ def cluster(homes: Path) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def alone(homes: Path) -> list[object]:
     """What one worker on one machine comes to."""
-    ran(homes / "alone", Place(), "search", 1, N_TRIALS)
+    ran(homes / "alone", Place(), 1, N_TRIALS)
     return list(outcomes(WarehouseLayout(root=homes / "alone")))
 
 
@@ -59,7 +59,7 @@ def job_of(layout: WarehouseLayout) -> SearchJob:
 def test_two_nodes_come_to_what_one_worker_does(
     cluster: Cluster, place: Place, alone: list[object], tmp_path: Path
 ) -> None:
-    ran(tmp_path / "driver", place, "search", 2, N_TRIALS, environment=engine(cluster))
+    ran(tmp_path / "driver", place, 2, N_TRIALS, environment=engine(cluster))
     layout = place.layout(tmp_path / "driver")
     assert outcomes(layout) == alone
     assert len({*workers(layout)}) == 2
@@ -71,7 +71,7 @@ def test_a_worker_that_is_killed_is_replaced(
     cluster: Cluster, place: Place, alone: list[object], tmp_path: Path
 ) -> None:
     layout = place.layout(tmp_path / "driver")
-    with host(layout.root, place, "search", 2, N_TRIALS, environment=engine(cluster)) as driver:
+    with host(layout.root, place, 2, N_TRIALS, environment=engine(cluster)) as driver:
         killed = kill_a_worker(layout)
         assert driver.wait(300) == 0
     assert outcomes(layout) == alone
@@ -83,7 +83,7 @@ def test_the_workers_end_with_who_started_them(
     cluster: Cluster, place: Place, tmp_path: Path
 ) -> None:
     layout = place.layout(tmp_path / "driver")
-    with host(layout.root, place, "search", 2, 50, environment=engine(cluster)) as driver:
+    with host(layout.root, place, 2, 50, environment=engine(cluster)) as driver:
         await_that(lambda: len(at_work(layout)) == 2)
         pids = at_work(layout)
         os.kill(driver.pid, signal.SIGKILL)
@@ -115,7 +115,7 @@ def at_work(layout: WarehouseLayout) -> list[int]:
         return []
     with study_of(layout) as study:
         claims = [t.user_attrs for t in study.trials if not t.state.is_finished()]
-    return [each["worker"]["pid"] for each in claims if "worker" in each and "early" not in each]
+    return [each["worker"]["pid"] for each in claims if each.get("worker") and "early" not in each]
 
 
 def is_begun(layout: WarehouseLayout) -> bool:
