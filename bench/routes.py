@@ -24,7 +24,7 @@ from cappuccino_assets.tuning.narrowing import apply, narrowed_ranges
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.types import FloatArray, Json
 
-MARKETS: Final = range(200, 205)
+MARKETS: Final = range(200, 204)
 N_TRIALS: Final = 50
 Measure = Callable[[Sequence[float], float], float]
 ARMS: Final = ("exploit", "another broad", "broad continued")
