@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0  # a worker that is only starting sees that its parent died when it has
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +62,9 @@ class Run:
 
     def left_behind(self) -> list[psutil.Process]:
         """Processes that live on after the run; they are ended here, by their handles."""
-        _, alive = psutil.wait_procs(self.known, timeout=PATIENCE_S)
+        deadline = time.monotonic() + PATIENCE_S
+        while (alive := [p for p in self.known if _lives(p)]) and time.monotonic() < deadline:
+            time.sleep(0.05)
         for process in alive:
             _send(process, signal.SIGKILL)
         return alive
@@ -100,10 +102,16 @@ def _children(pid: int) -> list[psutil.Process]:
     return found
 
 
+def _lives(process: psutil.Process) -> bool:
+    """Whether it can still do anything; a zombie cannot."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _trains(child: psutil.Process) -> bool:
     try:
-        return child.status() != psutil.STATUS_ZOMBIE and not any(
-            "resource_tracker" in word for word in child.cmdline()
-        )
+        return _lives(child) and not any("resource_tracker" in word for word in child.cmdline())
     except psutil.NoSuchProcess:
         return False

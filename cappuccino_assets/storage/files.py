@@ -130,9 +130,22 @@ def put_in_place(temporary: Path, path: Path) -> None:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what killed processes left of a file that they meant to replace; nobody else may."""
+    """Remove what killed processes left of a file or folder that they meant to make.
+
+    To be called where nobody else may be making it.
+    """
     for temporary in path.parent.glob(f".{path.name}.*.tmp"):
-        temporary.unlink()
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink()
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, if there is one, and what killed processes left of it."""
+    remove_unfinished(path)
+    if path.exists():
+        shutil.rmtree(path)
 
 
 @contextmanager

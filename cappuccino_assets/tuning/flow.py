@@ -1,24 +1,22 @@
 """A study's trials: asked in order, run anywhere, told in order."""
 
-import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cappuccino_assets.errors import TrialFailedError, WarehouseError
+from cappuccino_assets.storage.files import remove_folder
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.processes import ProcessIdentity
 from cappuccino_assets.tuning.advice import advise_if_due
+from cappuccino_assets.tuning.asking import ask
 from cappuccino_assets.tuning.patience import N_TRIES, gave_way, patiently
 from cappuccino_assets.tuning.plans import StudyPlan
-from cappuccino_assets.tuning.spaces import suggest
 from cappuccino_assets.tuning.studies import (
     DONE,
-    ask,
     claim_of,
     is_stale,
     mark_claim,
@@ -189,7 +187,7 @@ class StudyFlow:
         seed = self.plan.seed_of("sampler", number)
         self.study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
         self._seen = None
-        suggest(ask(self.study), self.plan.space)
+        ask(self.study, self.plan.space)
 
     def _next_number(self) -> int:
         waiting = (trial.number for trial in self._trials(TrialState.WAITING))
@@ -213,7 +211,7 @@ class StudyFlow:
                 f"{folder} is there, but trial {trial.number} of {self.plan.study_name} was never "
                 "run: another search has left it. Move it away, or choose another name."
             )
-        _remove(folder)
+        remove_folder(folder)
 
     def _rivals(self, number: int) -> tuple[Rival, ...]:
         """Collect the complete trials that were known when a trial was asked."""
@@ -259,9 +257,9 @@ class StudyFlow:
 
     def _put_back(self, trial: FrozenTrial, *, reason: str | None) -> None:
         name, self._seen = self.plan.study_name, None
-        _remove(self._layout.trial(name, trial.number))  # it was never counted
+        remove_folder(self._layout.trial(name, trial.number))  # it was never counted
         if (why_not := put_back(self.study, trial, reason=reason)) is not None:
-            _remove(self._layout.checkpoints(name, trial.number))
+            remove_folder(self._layout.checkpoints(name, trial.number))
             failed = Result(outcome=Outcome.FAILED, reason=why_not)
             self._set(trial, _RESULT, failed.to_json())
 
@@ -293,8 +291,3 @@ class StudyFlow:
 
 def _has_result(trial: FrozenTrial) -> bool:
     return _RESULT in trial.user_attrs
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)

@@ -132,13 +132,6 @@ def open_study(plan: StudyPlan, storage: RDBStorage) -> optuna.Study:
     return study
 
 
-def ask(study: optuna.Study) -> optuna.Trial:
-    """Ask for the next trial; Optuna warns that `ask` sends no sign of life, which workers do."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Heartbeat of storage", category=UserWarning)
-        return study.ask()
-
-
 def n_done(study: optuna.Study) -> int:
     """Count the trials that count: complete and pruned."""
     return len(study.get_trials(deepcopy=False, states=DONE))
