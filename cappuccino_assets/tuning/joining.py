@@ -16,7 +16,7 @@ from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.studies import HEARTBEAT_S, open_study
 from cappuccino_assets.tuning.tasks import Objective, Result, Task, perform
 
-_POLL_S: Final = 0.2
+_POLL_S: Final = (0.2, 2.0)  # first, and at most, while others run what is left
 
 
 @contextmanager
@@ -63,13 +63,14 @@ def work_through(
         TrialFailedError: If several trials of a study fail in a row.
         InfrastructureError: If the machine gives way several times in a row.
     """
-    left = list(flows)
+    left, pause_s = list(flows), _POLL_S[0]
     while left:
         if (found := _next_task(left)) is None:
-            time.sleep(_POLL_S)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _POLL_S[1])
             left = [flow for flow in left if not flow.is_done]
             continue
-        flow, task = found
+        (flow, task), pause_s = found, _POLL_S[0]
         with beating(flow.study, task.number, every_s=HEARTBEAT_S):
             result = perform(task, objective_of(task.plan))
         on_result(flow, task, result, flow.finish(task.number, result))
