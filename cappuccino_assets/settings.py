@@ -48,7 +48,7 @@ class Settings(BaseSettings):
         default="local", description="Who runs the workers: this machine, or a Ray cluster."
     )
     ray_address: str = Field(
-        default="127.0.0.1:6379",
+        default="localhost:6379",
         pattern=r"^[^:]+:\d+$",
         description="Head of the Ray cluster, HOST:PORT.",
     )
