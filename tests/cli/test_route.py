@@ -28,7 +28,7 @@ def cappuccino(folder, *arguments, refused=False):
         text=True,
         check=False,
     )
-    assert (done.returncode != 0) is refused, done.stderr
+    assert (done.returncode != 0) is refused, done.stdout + done.stderr
     return done.stdout + done.stderr if refused else json.loads(done.stdout)
 
 
