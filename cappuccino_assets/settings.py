@@ -44,6 +44,12 @@ class Settings(BaseSettings):
         description="Place through which several machines share their results, as fsspec names "
         "it, for example file:///mnt/shared/cappuccino.",
     )
+    trials_ahead: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Trials of a study that may run at the same time; the profile's where None.",
+    )
     engine: Literal["local", "ray"] = Field(
         default="local", description="Who runs the workers: this machine, or a Ray cluster."
     )

@@ -51,6 +51,7 @@ def begin_campaign(
         history=_history(finest),
         now=datetime.now(UTC),
         advisor=settings.advisor,
+        trials_ahead=settings.trials_ahead,
     )
     require_advisor(asked.advisor)
     row = _known(warehouse, settings.study)

@@ -37,6 +37,7 @@ class Campaign:
         started_at: When it was begun, UTC.
         route: Which part of its profile's search it makes.
         advisor: Who proposes configurations: `analysis`, `off` or package.module:Factory.
+        trials_ahead: Trials of a study that may run at the same time; its profile's where None.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Campaign:
     started_at: datetime
     route: Route = WHOLE
     advisor: str = ANALYSIS
+    trials_ahead: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a campaign that could not be told apart or run.
@@ -77,7 +79,9 @@ class Campaign:
     @property
     def budget(self) -> Profile:
         """Its profile, as far as its route makes use of it."""
-        return self.route.budget(profile_named(self.profile))
+        budget = self.route.budget(profile_named(self.profile))
+        n_ahead = budget.n_asked_ahead if self.trials_ahead is None else self.trials_ahead
+        return replace(budget, n_asked_ahead=n_ahead)
 
     def space(self, phase: int, algorithm: str, study_name: str) -> SearchSpace:
         """Look up what one of its studies searches."""
@@ -127,6 +131,7 @@ class Campaign:
             **{name: getattr(self, name).isoformat() for name in _TIMES},
             "route": self.route.to_json(),
             "advisor": self.advisor,
+            "trials_ahead": self.trials_ahead,
         }
 
     @classmethod
@@ -143,6 +148,7 @@ class Campaign:
             **{name: datetime.fromisoformat(value[name]) for name in _TIMES},
             route=Route.from_json(value["route"]) if "route" in value else WHOLE,
             advisor=value.get("advisor", OFF),
+            trials_ahead=value.get("trials_ahead"),
         )
 
 
@@ -157,6 +163,7 @@ def new_campaign(
     history: tuple[datetime, datetime],
     now: datetime,
     advisor: str = ANALYSIS,
+    trials_ahead: int | None = None,
 ) -> Campaign:
     """Begin a campaign on the broad route.
 
@@ -170,6 +177,7 @@ def new_campaign(
         history: When the first of its bars opens and the last one closes, UTC.
         now: The time, UTC.
         advisor: Who proposes configurations.
+        trials_ahead: Trials of a study that may run at the same time; its profile's where None.
     """
     fraction = profile_named(profile).holdout_fraction
     return Campaign(
@@ -183,6 +191,7 @@ def new_campaign(
         holdout_from=holdout_start(*history, fraction=fraction),
         started_at=now,
         advisor=advisor,
+        trials_ahead=trials_ahead,
     )
 
 

@@ -40,14 +40,18 @@ def trial_records(plans: Iterable[StudyPlan], storage: RDBStorage) -> list[Json]
 
 def _record(plan: StudyPlan, trial: FrozenTrial) -> Json:
     advised = {ADVICE: trial.user_attrs[ADVICE]} if ADVICE in trial.user_attrs else {}
-    return {name: getattr(plan, name) for name in _RECORDED} | advised | {
-        "number": trial.number,
-        "state": trial.state.name,
-        "value": trial.value if trial.state is TrialState.COMPLETE else None,
-        "params": plan.space.values(trial.params),
-        "started_at": _utc(trial.datetime_start),
-        "completed_at": _utc(trial.datetime_complete),
-    }
+    return (
+        {name: getattr(plan, name) for name in _RECORDED}
+        | advised
+        | {
+            "number": trial.number,
+            "state": trial.state.name,
+            "value": trial.value if trial.state is TrialState.COMPLETE else None,
+            "params": plan.space.values(trial.params),
+            "started_at": _utc(trial.datetime_start),
+            "completed_at": _utc(trial.datetime_complete),
+        }
+    )
 
 
 def _utc(local: datetime | None) -> datetime | None:

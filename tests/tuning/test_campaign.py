@@ -6,6 +6,7 @@ import pytest
 from cappuccino_assets.errors import CampaignMismatchError, ConfigurationError
 from cappuccino_assets.market.intervals import DEFAULT_SYMBOLS, Interval, Timeframe
 from cappuccino_assets.tuning.campaign import Campaign, continued_or_new, new_campaign
+from cappuccino_assets.tuning.profiles import profile_named
 
 NOW = datetime(2026, 2, 14, 2, 0, 5, tzinfo=UTC)
 
@@ -86,3 +87,14 @@ def test_a_named_campaign_is_continued_as_it_was_or_not_at_all(field: str, value
     with pytest.raises(CampaignMismatchError, match=f"its {field} differs") as mismatch:
         continued_or_new(replace(again, **{field: value}), named=True, known=stored, finished=False)
     assert mismatch.value.field == field
+
+
+def test_more_trials_can_run_at_a_time_in_a_campaign_of_its_own() -> None:
+    usual = campaign()
+    wide = replace(usual, trials_ahead=32)
+
+    assert usual.budget.n_asked_ahead == profile_named(usual.profile).n_asked_ahead
+    assert wide.budget == replace(usual.budget, n_asked_ahead=32)
+    assert Campaign.from_json(wide.to_json()) == wide
+    with pytest.raises(CampaignMismatchError, match="trials_ahead"):
+        usual.require_same(wide)
