@@ -143,10 +143,10 @@ def _effort(record: Json, layout: WarehouseLayout) -> Json:
 
 
 def _require_study(folder: Path, trial: Json, record: Json) -> None:
-    for field in _STUDY:
-        if trial[field] != record[field]:
+    for name in _STUDY:
+        if trial[name] != record[name]:
             raise IntegrityError(
-                f"{folder}: {field} is {trial[field]!r}, but its study says {record[field]!r}."
+                f"{folder}: {name} is {trial[name]!r}, but its study says {record[name]!r}."
             )
 
 
