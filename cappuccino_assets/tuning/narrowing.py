@@ -98,7 +98,7 @@ def narrowed_ranges(
     scored = _scored(trials) if len(trials) >= MIN_TRIALS else None
     if scored is None:
         why = (
-            f"Only {len(trials)} trials could be compared; {MIN_TRIALS} are needed."
+            f"{MIN_TRIALS} trials that can be compared are needed, but there are {len(trials)}."
             if len(trials) < MIN_TRIALS
             else "All trials are the same."
         )

@@ -93,7 +93,7 @@ def test_an_exploit_search_says_what_it_was_narrowed_around_and_counts_it(
     (section,) = route_section(standing)
     assert "35 of its own and 75 of winter" in section
     assert "Narrowed around the best 6 of 60 trials: learning_rate; a little: " in section
-    assert "Only 10 trials could be compared" in section
+    assert "are needed, but there are 10." in section
     assert "0.0001 to 0.003" in section
 
 

@@ -212,7 +212,7 @@ def test_too_few_trials_narrow_nothing_and_it_is_said(n: int) -> None:
     narrowings = narrowed_ranges(SPACE, trials_of(n, edge=5.0), seed=0)
     assert changed(narrowings) == {}
     assert {each.why for each in narrowings} == {
-        f"Only {n} trials could be compared; 21 are needed."
+        f"21 trials that can be compared are needed, but there are {n}."
     }
 
 
