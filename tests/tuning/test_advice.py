@@ -14,11 +14,12 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.tuning.advice import ADVICE, advise_if_due, advised, require_valid
 from cappuccino_assets.tuning.advisors import OFF, Proposal, Question, advisor_named
+from cappuccino_assets.tuning.asking import ask
 from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.records import trial_records
 from cappuccino_assets.tuning.spaces import suggest
-from cappuccino_assets.tuning.studies import ask, open_study, study_storage
+from cappuccino_assets.tuning.studies import open_study, study_storage
 from tests.tuning.small import PPO, SMALL, small_arrays, small_plan
 
 EVERY = 25
@@ -95,9 +96,9 @@ def test_what_is_queued_is_what_is_tried_next_and_lies_in_the_space(storage: RDB
     search(study, plan, EVERY)
     advise_if_due(study, plan)
     for number, raw, _ in queue_of(study):
-        trial = ask(study)
+        trial = ask(study, plan.space)
         assert trial.number == number
-        values = suggest(trial, plan.space)
+        values = plan.space.values(trial.params)
         assert trial.params == raw
         for parameter in plan.space.parameters:
             assert parameter.distribution.contains(values[parameter.name])
@@ -144,7 +145,7 @@ def test_no_more_is_queued_than_the_target_has_room_for(storage: RDBStorage, roo
     study = open_study(plan, storage)
     search(study, plan, EVERY)
     for _ in range(n_running):
-        ask(study)
+        ask(study, plan.space)
     advise_if_due(study, plan)
     assert len(queue_of(study)) == room
 
@@ -250,8 +251,7 @@ def test_what_was_advised_is_in_the_record_of_the_trials(storage: RDBStorage) ->
     search(study, plan, EVERY)
     advise_if_due(study, plan)
     for _ in queue_of(study):
-        trial = ask(study)
-        suggest(trial, plan.space)
+        trial = ask(study, plan.space)
         study.tell(trial, state=TrialState.FAIL)
     records = trial_records([plan], storage)
     assert all("advice" not in each for each in records[:EVERY])
