@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cappuccino_assets.errors import ConfigurationError, WorkerError
+from cappuccino_assets.reports.search_record import study_counts
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.training.compute import ANYWHERE
 from cappuccino_assets.tuning.pools import SearchJob
@@ -72,10 +73,13 @@ def test_a_worker_that_is_killed_is_replaced(
 ) -> None:
     layout = place.layout(tmp_path / "driver")
     with host(layout.root, place, 2, N_TRIALS, environment=engine(cluster)) as driver:
-        killed = kill_a_worker(layout)
+        await_that(lambda: bool(at_work(layout)))
+        os.kill(at_work(layout)[0], signal.SIGKILL)
         assert driver.wait(300) == 0
     assert outcomes(layout) == alone
-    assert killed not in workers(layout)[-2:]
+    with study_of(layout) as study:
+        reasons = [reason for t in study.trials for reason in t.user_attrs.get("given_up", [])]
+    assert reasons == ["Its process died."]
 
 
 @pytest.mark.slow
@@ -119,13 +123,4 @@ def at_work(layout: WarehouseLayout) -> list[int]:
 
 
 def is_begun(layout: WarehouseLayout) -> bool:
-    from cappuccino_assets.reports.search_record import study_counts
-
     return bool(study_counts(layout, STUDY.partition("/")[0]))
-
-
-def kill_a_worker(layout: WarehouseLayout) -> tuple[str, int]:
-    await_that(lambda: len(at_work(layout)) == 2)
-    pid = at_work(layout)[0]
-    os.kill(pid, signal.SIGKILL)
-    return "", pid
