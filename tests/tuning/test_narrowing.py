@@ -66,7 +66,8 @@ def test_a_narrowed_range_lies_in_the_earlier_one_and_holds_the_best(
     assert all(before.contains(value) for value in values_of(after))  # on its grid, and not empty
     assert around(before, top, min_width=min_width) == after
     width = before.place(after.at(1.0)) - before.place(after.at(0.0))
-    assert width >= min_width - 0.05  # gamma is rounded to three decimals
+    coarse = isinstance(before, OneMinusLogUniform)  # three decimals, where 0.001 is its low end
+    assert width >= min_width - (0.3 if coarse else 0.05)
 
 
 @settings(max_examples=100, deadline=None)
