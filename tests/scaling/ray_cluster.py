@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_PATIENCE_S = 60.0
+import psutil
+
+_PATIENCE_S = 120.0
 _OBJECT_STORE_BYTES = 80_000_000
 
 
@@ -88,10 +89,13 @@ def _ended(node: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _kill_session(node: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(node.pid, signal.SIGKILL)  # the session that was started for it
-    except ProcessLookupError:
-        return
+    """End what is left of the session that was started for a node."""
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == node.pid:
+                process.kill()
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
 
 
 def _await(log: Path, node: subprocess.Popen[bytes]) -> None:
