@@ -1,6 +1,7 @@
 """The one place that opens DuckDB: one writer at a time, and a published copy for readers."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -14,7 +15,12 @@ import polars as pl
 
 from cappuccino_assets.errors import WarehouseError
 from cappuccino_assets.storage.arrow import ArrowStream
-from cappuccino_assets.storage.files import canonical_json, copy_file, remove_unfinished
+from cappuccino_assets.storage.files import (
+    canonical_json,
+    copy_file,
+    put_in_place,
+    remove_unfinished,
+)
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import LOCK_TIMEOUT_S, exclusive
 from cappuccino_assets.types import Json
@@ -48,8 +54,9 @@ class Warehouse:
         path = self.layout.writer_database
         with exclusive(self.layout.writer_lock, timeout_s=self._lock_timeout_s):
             remove_unfinished(self.layout.database)
-            if self.layout.database.is_file() and not path.exists():  # a copy without dot folders
-                copy_file(self.layout.database, path)
+            remove_unfinished(path)
+            if not path.exists():
+                self._make_writer_database()
             with _opened(path, read_only=False) as connection:
                 connection.execute(_statement("schema"))
                 connection.begin()
@@ -57,6 +64,17 @@ class Warehouse:
                 connection.commit()
                 connection.execute("CHECKPOINT")  # closing does it too, but fails without a word
             copy_file(path, self.layout.database)
+
+    def _make_writer_database(self) -> None:
+        """Begin with what is published, if anything is; whole, as DuckDB cannot mend a new file."""
+        path = self.layout.writer_database
+        if self.layout.database.is_file():  # a warehouse that was copied without dot folders
+            copy_file(self.layout.database, path)
+            return
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with _opened(temporary, read_only=False):
+            pass
+        put_in_place(temporary, path)
 
     def query(self, query: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Read from the published file.

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -350,3 +351,25 @@ def test_what_a_killed_writer_left_of_a_copy_is_removed_by_the_next_one(warehous
     warehouse.ingest([trial(0, 0.1)], [], [])
     assert not left.exists()
     assert len(rows(warehouse, "trials")) == 1
+
+
+KILLED_AT_FIRST_BYTE = """
+import resource, signal, sys
+from pathlib import Path
+from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.warehouse import Warehouse
+
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+Warehouse(WarehouseLayout(root=Path(sys.argv[1]))).merge({})
+"""
+
+
+def test_a_writer_that_is_killed_while_it_makes_the_database_leaves_none(warehouse):
+    command = [sys.executable, "-c", KILLED_AT_FIRST_BYTE, str(warehouse.layout.root)]
+    killed = subprocess.run(command, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGXFSZ
+    warehouse.ingest([trial(0, 0.1)], [], [])
+    assert len(rows(warehouse, "trials")) == 1
+    left = {path.name for path in warehouse.layout.writer_database.parent.iterdir()}
+    assert left == {"cappuccino.duckdb", "lock"}
