@@ -135,6 +135,8 @@ def test_a_copy_is_one_whole_file_while_somebody_writes(cappuccino, layout, stud
         writer.execute("UPDATE trials SET number = 99")  # and is not committed
         assert cappuccino("studies", "copy", tmp_path / "copy.db")[0] == 0
         writer.execute("ROLLBACK")
+    without_log = b"\x01\x01"  # of the file's header: who reads it writes nothing beside it
+    assert (tmp_path / "copy.db").read_bytes()[18:20] == without_log
     assert told(tmp_path / "copy.db") == [("c/phase2_ppo", 0, "COMPLETE", 0.25)]
     assert [path.name for path in tmp_path.glob("*copy.db*")] == ["copy.db"]
     assert not list(tmp_path.glob(".copy.db*"))
