@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 _PATIENCE_S = 120.0
+_N_STARTS = 5
 _OBJECT_STORE_BYTES = 80_000_000
 
 
@@ -52,9 +54,8 @@ def running_cluster(folder: Path, warehouses: Sequence[Path]) -> Iterator[Cluste
     with ExitStack() as stack:
         nodes = []
         for number, warehouse in enumerate(warehouses):
-            node = _start(folder, number, address, environment, warehouse)
-            nodes.append(stack.enter_context(_ended(node)))
-            _await(folder / f"{number}.log", node)
+            node = stack.enter_context(_node(folder, number, address, environment, warehouse))
+            nodes.append(node)
         yield Cluster(address=address, environment=environment, nodes=tuple(nodes))
 
 
@@ -77,15 +78,26 @@ def _start(
 
 
 @contextmanager
-def _ended(node: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    try:
-        yield node
-    finally:
-        node.terminate()
+def _node(folder: Path, number: int, *how: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Keep a node up; Ray gives up one that a busy machine has not started within half a minute."""
+    log = folder / f"{number}.log"
+    for _ in range(_N_STARTS):
+        node = _start(folder, number, *how)
         try:
-            node.wait(_PATIENCE_S)
+            if _is_up(log, node):
+                yield node
+                return
         finally:
-            _kill_session(node)
+            _end(node)
+    raise RuntimeError(f"Ray did not start: {log.read_text()}")
+
+
+def _end(node: subprocess.Popen[bytes]) -> None:
+    node.terminate()
+    try:
+        node.wait(_PATIENCE_S)
+    finally:
+        _kill_session(node)
 
 
 def _kill_session(node: subprocess.Popen[bytes]) -> None:
@@ -98,12 +110,12 @@ def _kill_session(node: subprocess.Popen[bytes]) -> None:
             continue
 
 
-def _await(log: Path, node: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
+def _is_up(log: Path, node: subprocess.Popen[bytes]) -> bool:
     while "Ray runtime started" not in log.read_text():
-        if node.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"Ray did not start: {log.read_text()}")
+        if node.poll() is not None:
+            return False
         time.sleep(0.1)
+    return True
 
 
 def _free_port() -> int:
