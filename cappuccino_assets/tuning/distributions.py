@@ -139,8 +139,8 @@ class OneMinusLogUniform(Distribution):
         return round(1.0 - float(raw), self.decimals)
 
     def raw(self, value: Value) -> Value:
-        """Take the complement of a value."""
-        return round(1.0 - float(value), self.decimals)
+        """Take a complement that rounds to a value; where the range cuts off others, its end."""
+        return min(max(round(1.0 - float(value), self.decimals), self.low), self.high)
 
     def place(self, value: Value) -> float:
         """Say where the complement of a value lies in [0, 1]."""
@@ -151,11 +151,8 @@ class OneMinusLogUniform(Distribution):
         return self.value(_between(self.low, self.high, _clipped(place)))
 
     def contains(self, value: Value) -> bool:
-        """Whether a value is a rounded one whose complement is between the ends."""
-        if not _is_number(value):
-            return False
-        raw = self.raw(value)
-        return self.low <= float(raw) <= self.high and self.value(raw) == value
+        """Whether a complement between the ends rounds to a value."""
+        return _is_number(value) and self.value(self.raw(value)) == value
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,6 +81,44 @@ def test_narrowing_twice_stays_inside(
     twice = around(once, again, min_width=0.5)
     assert all(twice.contains(value) for value in again)
     assert all(before.contains(value) and once.contains(value) for value in values_of(twice, 50))
+
+
+def drawn_from(distribution: Distribution, n: int, seed: int) -> list[Value]:
+    """Values that trials draw; `at` would only find those nearest to a place."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    return [distribution.value(distribution.draw(study.ask(), "x")) for _ in range(n)]
+
+
+GAMMA = OneMinusLogUniform(0.001, 0.1, 3)
+BOTH = st.one_of(st.just(GAMMA), st.sampled_from(NUMBERS))
+
+
+@settings(max_examples=150, deadline=None)
+@given(BOTH, st.lists(places, min_size=1, max_size=8), widths, st.integers(0, 2**31))
+def test_what_trials_draw_from_a_narrowed_range_belongs_to_it_narrowed_twice_too(
+    before: Distribution, tops: list[float], min_width: float, seed: int
+) -> None:
+    once = around(before, [before.at(place) for place in tops], min_width=min_width)
+    drawn = drawn_from(once, 12, seed)
+    twice = around(once, drawn[:3], min_width=min_width)
+    again = drawn_from(twice, 12, seed + 1)
+    assert all(once.contains(value) and before.contains(value) for value in [*drawn, *again])
+    assert all(twice.contains(value) for value in [*drawn[:3], *again])
+    for value in again:
+        raw = twice.raw(value)  # what is put in a queue
+        assert twice.value(raw) == value
+        assert 0 <= twice.place(value) <= 1
+        assert not isinstance(twice, OneMinusLogUniform) or twice.low <= raw <= twice.high
+
+
+def test_an_end_between_two_decimals_leaves_what_rounds_to_the_first() -> None:
+    narrow = replace(GAMMA, low=0.00129, high=0.0236)
+    assert narrow.contains(narrow.value(0.0013))  # 0.999, whose rounded complement is 0.001
+    assert narrow.contains(0.976)
+    assert not narrow.contains(1.0)
+    assert not narrow.contains(0.975)
+    assert not replace(GAMMA, low=0.0016).contains(0.999)
 
 
 @settings(max_examples=100, deadline=None)
