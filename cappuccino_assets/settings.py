@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -182,4 +182,6 @@ def _fault(error: Any, given: dict[str, Any]) -> str:
     name = str(error["loc"][0])
     rule = error["msg"].removeprefix("Value error, ")
     variable = name if name in given else _PREFIX + name.upper()
+    if SecretStr in get_args(Settings.model_fields[name].annotation):
+        return f"{variable}: {rule}; what it is set to is secret, and not shown."
     return f"{variable}: {rule}, but got {error['input']!r}."

@@ -50,11 +50,14 @@ def database_faults() -> Iterator[None]:
     Raises:
         WarehouseError: If a database refuses inside the body.
     """
+    from optuna.exceptions import StorageInternalError  # loads Optuna
+
     try:
         yield
-    except DatabaseError as error:
+    except (DatabaseError, StorageInternalError) as error:
+        cause = error.orig if isinstance(error, DatabaseError) else error.__cause__
         raise WarehouseError(
-            f"The databases of runs and studies cannot be used: {error.orig}. See that the disks "
+            f"The databases of runs and studies cannot be used: {cause}. See that the disks "
             f"of {REPOSITORY_ROOT} and {current_settings().warehouse} have room and can be "
             "written; then run the same command again."
         ) from error

@@ -60,9 +60,12 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[UnfinishedRun]:
     """
     closed = []
     for each in unfinished_runs(instance):
-        if each.process is not None and each.process.is_gone():
+        if each.process is None or not each.process.is_gone():
+            continue
+        run = instance.get_run_by_id(each.run.run_id)  # it may have ended in the meantime
+        if run is not None and not run.is_finished:
             instance.add_run_tags(each.run.run_id, _NO_RETRY)
-            instance.report_run_failed(each.run, message=_obituary(each.process))
+            instance.report_run_failed(run, message=_obituary(each.process))
             closed.append(each)
     return closed
 

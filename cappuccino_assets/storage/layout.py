@@ -1,6 +1,6 @@
 """Where everything lies under warehouse/."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cappuccino_assets.settings import Settings
@@ -18,8 +18,8 @@ class WarehouseLayout:
     """
 
     root: Path
-    studies_url: str | None = None
-    artifacts_url: str | None = None
+    studies_url: str | None = field(default=None, repr=False)  # they may hold passwords
+    artifacts_url: str | None = field(default=None, repr=False)
 
     @property
     def bars(self) -> Path:

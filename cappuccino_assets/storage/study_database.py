@@ -17,13 +17,15 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 _SQLITE_TIMEOUT_S: Final = 10
 # A host that vanishes is noticed after a minute, by whichever side is left.
 _IDLE_S, _INTERVAL_S, _N_PROBES = 30, 10, 3
-_POSTGRES: Final = {
+POSTGRES_ARGUMENTS: Final = {
     "connect_timeout": _IDLE_S,
     "keepalives_idle": _IDLE_S,
     "keepalives_interval": _INTERVAL_S,
     "keepalives_count": _N_PROBES,
     "tcp_user_timeout": 1000 * (_IDLE_S + _INTERVAL_S * _N_PROBES),
-    "options": f"-c tcp_keepalives_idle={_IDLE_S} -c tcp_keepalives_interval={_INTERVAL_S} "
+    # Optuna keeps signs of life without their time zone: it must be the same for all sessions.
+    "options": f"-c timezone=UTC -c tcp_keepalives_idle={_IDLE_S} "
+    f"-c tcp_keepalives_interval={_INTERVAL_S} "
     f"-c tcp_keepalives_count={_N_PROBES} -c client_connection_check_interval={_INTERVAL_S}s",
 }
 
@@ -81,7 +83,7 @@ def _reading_from_server(url: str) -> Iterator[Connection | None]:
 
 @cache
 def _postgres_engine(url: str) -> Engine:
-    return create_engine(url, poolclass=NullPool, connect_args=_POSTGRES)
+    return create_engine(url, poolclass=NullPool, connect_args=POSTGRES_ARGUMENTS)
 
 
 @cache

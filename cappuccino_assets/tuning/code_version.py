@@ -9,6 +9,12 @@ import cappuccino_assets
 
 _PACKAGE = cappuccino_assets.__name__
 _DIGITS = 12
+_NUMERICAL = ("torch", "numpy", "optuna", "polars")
+
+
+def releases() -> dict[str, str]:
+    """Name the releases of everything that a trial's result depends on."""
+    return {_PACKAGE: code_version()} | {name: version(name) for name in _NUMERICAL}
 
 
 @cache

@@ -13,7 +13,8 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.processes import ProcessIdentity
 from cappuccino_assets.tuning.advice import advise_if_due
 from cappuccino_assets.tuning.asking import ask
-from cappuccino_assets.tuning.patience import N_TRIES, gave_way, patiently
+from cappuccino_assets.tuning.outages import is_resting, note_fault, note_result
+from cappuccino_assets.tuning.patience import N_TRIES, PAUSE_S, gave_way, patiently
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.studies import (
     DONE,
@@ -28,7 +29,6 @@ from cappuccino_assets.tuning.studies import (
 from cappuccino_assets.tuning.study_locks import study_lock
 from cappuccino_assets.tuning.tasks import Outcome, Result, Rival, Task
 
-PAUSE_S: Final = 10.0
 _LOCK_TIMEOUT_S: Final = 600.0  # whoever holds it may be waiting for a database to come back
 _MAX_FAILURES_IN_A_ROW: Final = 5
 _RESULT: Final = "early"  # the attribute with a result that waits for those of earlier trials
@@ -52,7 +52,7 @@ class StudyFlow:
     trial. A trial that was interrupted, or for which memory or disk gave way, is run again under
     its number, hence with its values and seeds, before anything after it is told: an interrupted
     study ends like one that was not. A trial whose process died, or for which the machine gave way,
-    a few times in vain fails.
+    a few times in vain fails; while the machine gives way, all workers rest.
 
     Args:
         plan: The study.
@@ -60,6 +60,7 @@ class StudyFlow:
         layout: Where its lock lies, and its trials leave their folders.
         worker: The process that runs trials.
         pause_s: How long to wait for what the machine lacks, before each further try.
+        clock: Tells the time, in seconds since 1970.
     """
 
     def __init__(
@@ -70,12 +71,13 @@ class StudyFlow:
         *,
         worker: ProcessIdentity,
         pause_s: float = PAUSE_S,
+        clock: Callable[[], float] = time.time,
     ):
         self.plan = plan
         self.study = study
         self._layout = layout
         self._worker = worker
-        self._pause_s = pause_s
+        self._pause_s, self._clock = pause_s, clock
         self._n_faults = 0
         self._seen: list[FrozenTrial] | None = None  # as it is now, while the lock is held
         study.pruner = pruner_of(plan.profile.pruning)
@@ -103,8 +105,13 @@ class StudyFlow:
             InfrastructureError: If the machine gives way several times in a row.
         """
         n_told = self._in_turn(lambda: self._settle() if self._accept(number, result) else 0)
-        self._rest_after(result)
+        if self._n_faults >= N_TRIES:
+            raise gave_way(self.plan.study_name, result.reason)
         return n_told
+
+    def holds(self, number: int) -> bool:
+        """Whether a trial is still this worker's, and was not taken for dead with it."""
+        return self._in_turn(lambda: self._is_mine(self._all[number]))
 
     def release(self) -> None:
         """Let others run what this worker has claimed, and, as the last one, what was asked."""
@@ -121,7 +128,7 @@ class StudyFlow:
         return self._patiently(locked)
 
     def _take(self) -> Task | None:
-        if self._n_left <= 0:
+        if self._n_left <= 0 or is_resting(self.study, now=self._clock(), pause_s=self._pause_s):
             return None
         self._put_back_orphans()
         self._settle()
@@ -141,22 +148,22 @@ class StudyFlow:
     def _n_left(self) -> int:
         return self.plan.n_trials - len(self._trials(*DONE))
 
+    def _is_mine(self, trial: FrozenTrial) -> bool:
+        return trial.state is TrialState.RUNNING and claim_of(trial) == self._worker
+
     def _accept(self, number: int, result: Result) -> bool:
         trial = self._all[number]
-        if trial.state is not TrialState.RUNNING or claim_of(trial) != self._worker:
+        if not self._is_mine(trial):
             return False
         if result.outcome is Outcome.FAULT:
-            self._put_back(trial, reason=result.reason)
+            n_in_a_row = note_fault(self.study, now=self._clock(), pause_s=self._pause_s)
+            self._put_back(trial, reason=result.reason if n_in_a_row else None)
+            self._n_faults = n_in_a_row or 0
         else:
+            note_result(self.study, now=self._clock())
+            self._n_faults = 0
             self._set(trial, _RESULT, result.to_json())
         return True
-
-    def _rest_after(self, result: Result) -> None:
-        self._n_faults = self._n_faults + 1 if result.outcome is Outcome.FAULT else 0
-        if self._n_faults == N_TRIES:
-            raise gave_way(self.plan.study_name, result.reason)
-        if self._n_faults:
-            time.sleep(self._pause_s)
 
     def _settle(self) -> int:
         """Tell what has its turn, and ask in its place; say how many were told."""
@@ -246,7 +253,7 @@ class StudyFlow:
                 self._put_back(trial, reason=None)
             elif owner.is_gone():
                 self._put_back(trial, reason="Its process died.")
-            elif is_stale(self.study, trial):
+            elif not owner.is_here and is_stale(self.study, trial):
                 self._put_back(trial, reason="Its worker gave no sign of life.")
 
     def _put_back_half_asked(self) -> None:

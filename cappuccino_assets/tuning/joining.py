@@ -10,11 +10,12 @@ from optuna.storages import RDBStorage
 
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.processes import ProcessIdentity
-from cappuccino_assets.tuning.flow import PAUSE_S, StudyFlow
+from cappuccino_assets.tuning.flow import StudyFlow
 from cappuccino_assets.tuning.heartbeat import beating
+from cappuccino_assets.tuning.patience import PAUSE_S
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.studies import HEARTBEAT_S, open_study
-from cappuccino_assets.tuning.tasks import Objective, Result, Task, perform
+from cappuccino_assets.tuning.tasks import Objective, Outcome, Result, Task, perform
 
 _POLL_S: Final = (0.2, 2.0)  # first, and at most, while others run what is left
 
@@ -71,8 +72,7 @@ def work_through(
             left = [flow for flow in left if not flow.is_done]
             continue
         (flow, task), pause_s = found, _POLL_S[0]
-        with beating(flow.study, task.number, every_s=HEARTBEAT_S):
-            result = perform(task, objective_of(task.plan))
+        result = _performed(flow, task, objective_of)
         on_result(flow, task, result, flow.finish(task.number, result))
 
 
@@ -101,6 +101,19 @@ def top_up(
     """
     with flowing(plan, layout, storage, pause_s=pause_s) as flow:
         work_through([flow], lambda _: objective, on_result=lambda flow, *_: on_trial(flow.study))
+
+
+def _performed(
+    flow: StudyFlow, task: Task, objective_of: Callable[[StudyPlan], Objective]
+) -> Result:
+    with beating(flow.study, task.number, every_s=HEARTBEAT_S):
+        try:
+            return perform(task, objective_of(task.plan))
+        except OSError as error:
+            if flow.holds(task.number):
+                raise
+            # Whoever has it now meddled with its files, or had written them before.
+            return Result(outcome=Outcome.FAULT, reason=str(error))
 
 
 def _next_task(flows: Sequence[StudyFlow]) -> tuple[StudyFlow, Task] | None:

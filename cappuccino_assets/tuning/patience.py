@@ -9,12 +9,13 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 
 from cappuccino_assets.errors import InfrastructureError
 
+PAUSE_S: Final = 10.0
 N_TRIES: Final = 4
 _REFUSALS: Final = (StorageInternalError, OperationalError)
 _T = TypeVar("_T")
 
 
-def patiently(act: Callable[[], _T], study_name: str, *, pause_s: float) -> _T:
+def patiently(act: Callable[[], _T], study_name: str, *, pause_s: float = PAUSE_S) -> _T:
     """Do what a study's database may refuse for a while.
 
     Args:

@@ -17,7 +17,7 @@ from cappuccino_assets.storage.artifacts import pull_folder
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.study_database import reading
 from cappuccino_assets.tuning import worker
-from cappuccino_assets.tuning.code_version import code_version
+from cappuccino_assets.tuning.code_version import releases
 from cappuccino_assets.tuning.pools import MAX_DEATHS_IN_A_ROW, SearchJob
 from cappuccino_assets.tuning.studies import published_plans, study_storage
 
@@ -131,7 +131,7 @@ class RayPool:
                 _, self._running = ray.wait(self._running, num_returns=n_left, timeout=_PATIENCE_S)
 
     def _submit(self) -> Any:
-        return self._work.remote(self._job, code_version())
+        return self._work.remote(self._job, releases())
 
     def _see_end(self, ended: Any) -> None:
         ray = _ray()
@@ -157,7 +157,7 @@ class RayPool:
         self._running.append(self._submit())
 
 
-def _work(job: SearchJob, version: str) -> str | None:
+def _work(job: SearchJob, version: dict[str, str]) -> str | None:
     """Be a worker in a process of Ray; say why it gave up, if it did."""
     import torch
 
@@ -171,9 +171,9 @@ def _work(job: SearchJob, version: str) -> str | None:
     return None
 
 
-def _join_from_here(job: SearchJob, version: str) -> None:
+def _join_from_here(job: SearchJob, version: dict[str, str]) -> None:
     """Work in the warehouse of this machine; what others need of it goes to the shared place."""
-    if (here := code_version()) != version:
+    if (here := releases()) != version:
         raise ConfigurationError(f"The code here is {here}, but that of the search is {version}.")
     layout = replace(job.layout, root=current_settings().warehouse)
     for folder in _arrays_of(job, layout):

@@ -1,9 +1,11 @@
 """The results of a campaign's trials: brought into ledger and database, and read from there."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 from cappuccino_assets.storage.artifacts import pull_folder
+from cappuccino_assets.storage.files import read_json
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.trial_files import read_trial, trial_rows
 from cappuccino_assets.storage.trial_ledger import TrialLedger
@@ -47,8 +49,16 @@ def _fetch(records: Iterable[Json], layout: WarehouseLayout) -> None:
     """Bring here what trials left on other machines."""
     for record in records:
         folder = layout.trial(record["study_name"], record["number"])
-        if record["state"] in _WITH_RESULTS and not folder.is_dir():
+        if record["state"] in _WITH_RESULTS and not _has_result(folder, record):
             pull_folder(layout, folder)
+
+
+def _has_result(folder: Path, record: Json) -> bool:
+    """Whether the result of a trial is here, and not that of a try whose result was dropped."""
+    if record["state"] != "COMPLETE" or not folder.is_dir():
+        return folder.is_dir()
+    path = folder / "trial.json"
+    return path.is_file() and read_json(path)["score"] == record["value"]
 
 
 def complete_trials(warehouse: Warehouse, campaign: str, phase: int) -> list[Json]:

@@ -16,21 +16,26 @@ from optuna.trial import FrozenTrial, TrialState
 from cappuccino_assets.errors import CampaignMismatchError, ConfigurationError
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.processes import ProcessIdentity
-from cappuccino_assets.tuning.code_version import code_version
+from cappuccino_assets.storage.study_database import POSTGRES_ARGUMENTS
+from cappuccino_assets.tuning.code_version import releases
+from cappuccino_assets.tuning.patience import patiently
 from cappuccino_assets.tuning.plan_json import plan_from_json, plan_to_json
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import PruningRule
+from cappuccino_assets.types import Json
 
 DONE: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 HEARTBEAT_S: Final = 10
 GRACE_S: Final = 60
 _BUSY_TIMEOUT_S: Final = 60
-_SERVER_ARGUMENTS: Final = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 10}
+_SQLITE: Final[Json] = {"connect_args": {"timeout": _BUSY_TIMEOUT_S}}
+_SERVER: Final[Json] = {"connect_args": POSTGRES_ARGUMENTS, "pool_pre_ping": True}
 _MAX_RETRIES: Final = 3
 _WORKER: Final = "worker"  # attributes of a trial: the process that has it,
 _GIVEN_UP: Final = "given_up"  # and the reasons of its tries in vain
 _PLAN: Final = "plan"  # of a study: what whoever joins it needs to know,
-_CODE: Final = "code"  # and the version of the package that runs it
+_CODE: Final = "code"  # the releases that run it,
+_SHARED: Final = "shared"  # and whether its results are shared
 
 
 @contextmanager
@@ -44,16 +49,20 @@ def study_storage(
         heartbeat_s: Seconds between two signs of life of a trial that is run.
         grace_s: Seconds without one after which a trial of another machine counts as given up.
     """
-    url, arguments = layout.studies_url, _SERVER_ARGUMENTS
-    if url is None:
-        url, arguments = _sqlite_url(layout.studies), {"timeout": _BUSY_TIMEOUT_S}
-    with _experimental_allowed():
-        storage = RDBStorage(
-            url,
-            engine_kwargs={"connect_args": arguments},
-            heartbeat_interval=heartbeat_s,
-            grace_period=grace_s,
-        )
+
+    def connect() -> RDBStorage:
+        url, arguments = layout.studies_url, _SERVER
+        if url is None:
+            url, arguments = _sqlite_url(layout.studies), _SQLITE
+        with _experimental_allowed():
+            return RDBStorage(
+                url,
+                engine_kwargs=dict(arguments),
+                heartbeat_interval=heartbeat_s,
+                grace_period=grace_s,
+            )
+
+    storage = patiently(connect, "The search")
     try:
         yield storage
     finally:
@@ -76,23 +85,31 @@ def publish_plan(plan: StudyPlan, storage: RDBStorage, layout: WarehouseLayout) 
         CampaignMismatchError: If the one that exists is about something else; names the difference.
     """
     study, value = open_study(plan, storage), plan_to_json(plan, layout)
-    if study.user_attrs.get(_PLAN) != value:
-        study.set_user_attr(_PLAN, value)
-    if study.user_attrs.get(_CODE) != code_version():
-        study.set_user_attr(_CODE, code_version())
+    attributes = {_CODE: releases(), _SHARED: layout.artifacts_url is not None, _PLAN: value}
+    for name, each in attributes.items():  # the plan last: with it, the study can be joined
+        if study.user_attrs.get(name) != each:
+            study.set_user_attr(name, each)
     return study
 
 
-def require_same_code(study: optuna.Study) -> None:
-    """Refuse to lend a hand with a study that is run by another version of this package.
+def require_joinable(study: optuna.Study, layout: WarehouseLayout) -> None:
+    """Refuse to lend a hand where a trial would not be the same, or its results would be lost.
 
     Raises:
-        ConfigurationError: Names both.
+        ConfigurationError: If the study is run by other releases, or shares its results through a
+            place that is not set here.
     """
-    if (theirs := study.user_attrs[_CODE]) != code_version():
+    theirs, ours = study.user_attrs[_CODE], releases()
+    for name in sorted(theirs | ours):
+        if theirs.get(name) != ours.get(name):
+            raise ConfigurationError(
+                f"{study.study_name} is run with {name} {theirs.get(name)}, but here it is "
+                f"{ours.get(name)}: a trial would not be the same. Install that release here."
+            )
+    if study.user_attrs[_SHARED] and layout.artifacts_url is None:
         raise ConfigurationError(
-            f"{study.study_name} is run by version {theirs} of cappuccino_assets, but this is "
-            f"{code_version()}: a trial would not be the same. Install that version here."
+            f"{study.study_name} shares its results: set CAPPUCCINO_ARTIFACTS_URL to the place "
+            "where the machine that has begun it leaves them."
         )
 
 
@@ -255,11 +272,11 @@ def put_back(study: optuna.Study, trial: FrozenTrial, *, reason: str | None) -> 
     """
     reasons = [*trial.user_attrs.get(_GIVEN_UP, []), *([reason] if reason else [])]
     storage, trial_id = study._storage, trial._trial_id  # the public door can only queue a copy
-    if claim_of(trial) is not None:
+    if claim_of(trial) is not None:  # no claim, no try: whoever repeats this counts nothing twice
+        storage.set_trial_user_attr(trial_id, _WORKER, None)
         storage.set_trial_user_attr(trial_id, _GIVEN_UP, reasons)
     if len(reasons) > _MAX_RETRIES:
         return f"It was given up {len(reasons)} times. The last time: {reasons[-1]}"
-    storage.set_trial_user_attr(trial_id, _WORKER, None)
     storage.set_trial_state_values(trial_id, TrialState.WAITING)
     return None
 

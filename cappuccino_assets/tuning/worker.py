@@ -15,7 +15,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-from cappuccino_assets.errors import CappuccinoError, TrialPrunedError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+from cappuccino_assets.errors import CappuccinoError, InfrastructureError, TrialPrunedError
 from cappuccino_assets.features.arrays import FeatureArrays, load_arrays
 from cappuccino_assets.storage.artifacts import push_folder
 from cappuccino_assets.storage.layout import WarehouseLayout
@@ -24,6 +26,7 @@ from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.flow import StudyFlow
 from cappuccino_assets.tuning.infrastructure import machine_failures_named
 from cappuccino_assets.tuning.joining import flowing, work_through
+from cappuccino_assets.tuning.patience import N_TRIES, PAUSE_S
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner
 from cappuccino_assets.tuning.studies import published_plans, study_storage
@@ -143,8 +146,15 @@ def objective_of(
 
 
 def _share(layout: WarehouseLayout, folder: Path) -> None:
+    """Push what a trial has left; hours of training are worth a few tries."""
+    tries = Retrying(
+        retry=retry_if_exception_type(InfrastructureError),
+        stop=stop_after_attempt(N_TRIES),
+        wait=wait_fixed(PAUSE_S),
+        reraise=True,
+    )
     with machine_failures_named():
-        push_folder(layout, folder)
+        tries(push_folder, layout, folder)
 
 
 @lru_cache(maxsize=1)

@@ -3,8 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, Final
 
+import optuna
 from optuna.storages import RDBStorage
 
 from cappuccino_assets.errors import WarehouseError, WorkerError
@@ -15,16 +17,18 @@ from cappuccino_assets.training.compute import ANYWHERE, Compute
 from cappuccino_assets.tuning import worker
 from cappuccino_assets.tuning.interrupts import interrupts_noted
 from cappuccino_assets.tuning.joining import flowing
+from cappuccino_assets.tuning.patience import patiently
 from cappuccino_assets.tuning.plans import StudyPlan, require_enough_history
 from cappuccino_assets.tuning.pools import SearchJob, WorkerPool, local_pool
 from cappuccino_assets.tuning.processes import worker_processes
 from cappuccino_assets.tuning.progress import Meter, Progress
 from cappuccino_assets.tuning.studies import (
+    StudyState,
     n_done,
     open_study,
     publish_plan,
     published_plans,
-    require_same_code,
+    require_joinable,
     state_of,
     study_storage,
 )
@@ -75,9 +79,11 @@ def run_studies(
     for plan in plans:
         require_enough_history(plan, load_arrays(plan.arrays))
     with study_storage(layout) as storage:
-        for plan in plans:
-            if n_done(publish_plan(plan, storage, layout)) < plan.n_trials:
-                push_folder(layout, plan.arrays)
+        studies = patiently(
+            lambda: [publish_plan(plan, storage, layout) for plan in plans], plans[0].campaign
+        )
+        for plan in _missing(plans, studies):
+            push_folder(layout, plan.arrays)
     _search(plans, layout, compute, on_progress, n_workers=n_workers, open_pool=open_pool)
 
 
@@ -110,19 +116,15 @@ def join_studies(
         WorkerError: If a worker gives up, or workers die again and again; the others are stopped.
     """
     with study_storage(layout) as storage:
-        plans = published_plans(name, storage, layout)
+        plans = patiently(lambda: published_plans(name, storage, layout), name)
         if not plans:
-            raise WarehouseError(f"No study of {name} was begun: {_known(storage, layout)}.")
-        studies = [open_study(plan, storage) for plan in plans]
+            raise WarehouseError(f"No study of {name} was begun: {_known(storage)}.")
+        studies = patiently(lambda: [open_study(plan, storage) for plan in plans], name)
         for study in studies:
-            require_same_code(study)
-        missing = [p for p, s in zip(plans, studies, strict=True) if n_done(s) < p.n_trials]
-    for folder in {plan.arrays for plan in missing if not plan.arrays.is_dir()}:
-        if not pull_folder(layout, folder):
-            raise WarehouseError(
-                f"The feature arrays of {name} are neither in {folder} nor at a place that is "
-                "shared: see CAPPUCCINO_ARTIFACTS_URL."
-            )
+            require_joinable(study, layout)
+        missing = _missing(plans, studies)
+    for folder in {plan.arrays for plan in missing}:
+        _require_arrays(layout, folder)
     _search(plans, layout, compute, on_progress, n_workers=n_workers, open_pool=open_pool)
     n_planned = sum(plan.n_trials for plan in plans)
     return name == plans[0].campaign and n_planned < plans[0].profile.n_trials
@@ -179,8 +181,13 @@ def _search(
 ) -> None:
     """Run published studies to their targets."""
     with study_storage(layout) as storage:
-        studies = [open_study(plan, storage) for plan in plans]
-        states = [state_of(study) for study in studies]
+        name = plans[0].campaign
+        studies = patiently(lambda: [open_study(plan, storage) for plan in plans], name)
+
+        def look() -> list[StudyState]:
+            return patiently(lambda: [state_of(study) for study in studies], name)
+
+        states = look()
         meter = Meter(plans, states)
         for state in states:
             on_progress(meter.progress(state, n_workers=0))
@@ -198,7 +205,7 @@ def _search(
             while at_work:
                 at_work = pool.wait(_LOOK_S)
                 heed()
-                for state in map(state_of, studies):
+                for state in look():
                     if meter.is_new(state):
                         on_progress(meter.progress(state, n_workers=pool.n_workers))
 
@@ -216,8 +223,30 @@ def _left_in_order(
                 continue
 
 
-def _known(storage: RDBStorage, layout: WarehouseLayout) -> str:
-    names = [plan.study_name for plan in published_plans("", storage, layout)]
+def _missing(plans: Sequence[StudyPlan], studies: Sequence[optuna.Study]) -> list[StudyPlan]:
+    """Find the plans that are short of their target."""
+
+    def look() -> list[int]:
+        return [n_done(study) for study in studies]
+
+    n_by_study = patiently(look, plans[0].campaign)
+    return [plan for plan, n in zip(plans, n_by_study, strict=True) if n < plan.n_trials]
+
+
+def _require_arrays(layout: WarehouseLayout, folder: Path) -> None:
+    """Fetch feature arrays; the place that has them takes results, too, so it is asked always."""
+    if layout.artifacts_url is None and folder.is_dir():
+        return
+    if not pull_folder(layout, folder):
+        raise WarehouseError(
+            f"The feature arrays {folder} are not at the place that is shared: see that "
+            "CAPPUCCINO_ARTIFACTS_URL is set, and that it is the one of the machine that has "
+            "begun the search, mounted here."
+        )
+
+
+def _known(storage: RDBStorage) -> str:
+    names = sorted(study.study_name for study in storage.get_all_studies())
     return f"there are {', '.join(names)}" if names else "there is none at all yet"
 
 

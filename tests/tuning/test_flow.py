@@ -9,6 +9,7 @@ from time import sleep
 import pytest
 from optuna.storages import RDBStorage
 
+from cappuccino_assets.errors import InfrastructureError
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.processes import ProcessIdentity
 from cappuccino_assets.tuning.distributions import Value
@@ -66,11 +67,17 @@ def flow_of(
 
 
 def crew_of(
-    plan: StudyPlan, layout: WarehouseLayout, storage: RDBStorage, n: int
+    plan: StudyPlan,
+    layout: WarehouseLayout,
+    storage: RDBStorage,
+    n: int,
+    **settings: object,
 ) -> list[StudyFlow]:
     """Workers of as many machines."""
     workers = [ProcessIdentity(host=f"host {each}", pid=each + 1, started=0.0) for each in range(n)]
-    return [flow_of(plan, layout, storage, worker) for worker in workers]
+    study = open_study(plan, storage)
+    settings = {"pause_s": 0, **settings}
+    return [StudyFlow(plan, study, layout, worker=each, **settings) for each in workers]
 
 
 DEAD = replace(ProcessIdentity.current(), started=0.0)  # another process has its number now
@@ -175,6 +182,34 @@ def test_faults_stop_a_study_only_when_they_follow_each_other(
         fault = Result(outcome=Outcome.FAULT, reason="No memory.")
         flow.finish(task.number, fault if first else perform(task, slope))
     assert n_done(flow.study) == 6
+
+
+def test_incident_39_what_fails_all_workers_at_once_is_one_fault(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    plan, fault = plan_of(6), Result(outcome=Outcome.FAULT, reason="No space.")
+    now = [1000.0]
+    crew = crew_of(plan, layout, storage, 6, pause_s=10.0, clock=lambda: now[0])
+
+    def failed_together() -> None:
+        held = [(flow, task) for flow in crew if (task := flow.take())]
+        assert len(held) == plan.profile.n_asked_ahead
+        for flow, task in held:
+            flow.finish(task.number, fault)
+        assert not any(flow.take() for flow in crew)  # all of them rest
+
+    for _ in range(3):
+        failed_together()
+        now[0] += 11.0
+    with pytest.raises(InfrastructureError, match="gave way 4 times in a row"):
+        failed_together()
+
+    states = [record["state"] for record in trial_records([plan], storage)]
+    assert "FAIL" not in states[1:]  # at most the one that was the first of each time
+    for flow in crew:
+        flow.release()
+    finished(plan, layout, storage)
+    assert n_done(open_study(plan, storage)) == 6
 
 
 def test_a_result_that_waits_for_earlier_ones_outlives_an_interruption(

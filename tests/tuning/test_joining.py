@@ -70,14 +70,28 @@ def test_what_was_not_begun_cannot_be_joined(tmp_path: Path) -> None:
         join_studies("smal", n_workers=1, layout=layout, on_progress=ignore)
 
 
-def test_a_search_of_another_version_is_not_joined(tmp_path: Path) -> None:
+def test_a_search_of_other_releases_is_not_joined(tmp_path: Path) -> None:
     layout = WarehouseLayout(root=tmp_path)
     plan = stored_plan(layout)
     with study_storage(layout) as storage:
-        publish_plan(plan, storage, layout).set_user_attr("code", "0.0.9+abc")
-        with pytest.raises(ConfigurationError, match=r"run by version 0\.0\.9\+abc"):
+        study = publish_plan(plan, storage, layout)
+        study.set_user_attr("code", study.user_attrs["code"] | {"numpy": "1.26.0"})
+        with pytest.raises(ConfigurationError, match=r"run with numpy 1\.26\.0, but here it is 2"):
             join_studies("small", n_workers=1, layout=layout, on_progress=ignore)
         assert not open_study(plan, storage).trials
+
+
+def test_results_are_not_left_where_nobody_looks_for_them(tmp_path: Path) -> None:
+    place = tmp_path / "shared"
+    layout = WarehouseLayout(root=tmp_path / "here", artifacts_url=place.as_uri())
+    plan = stored_plan(layout)
+    with study_storage(layout) as storage:
+        publish_plan(plan, storage, layout)
+    unset = replace(layout, artifacts_url=None)
+    with pytest.raises(ConfigurationError, match="set CAPPUCCINO_ARTIFACTS_URL"):
+        join_studies("small", n_workers=1, layout=unset, on_progress=ignore)
+    with pytest.raises(WarehouseError, match="mounted here"):  # it is empty: another place
+        join_studies("small", n_workers=1, layout=layout, on_progress=ignore)
 
 
 def test_without_its_arrays_a_study_cannot_be_joined(tmp_path: Path) -> None:
@@ -86,7 +100,7 @@ def test_without_its_arrays_a_study_cannot_be_joined(tmp_path: Path) -> None:
     with study_storage(layout) as storage:
         publish_plan(plan, storage, layout)
     plan.arrays.rename(tmp_path / "elsewhere")
-    with pytest.raises(WarehouseError, match="CAPPUCCINO_ARTIFACTS_URL"):
+    with pytest.raises(WarehouseError, match="are not at the place"):
         join_studies("small", n_workers=1, layout=layout, on_progress=ignore)
 
 
