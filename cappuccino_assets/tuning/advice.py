@@ -1,6 +1,7 @@
 """Advice for a study: asked at fixed numbers of trials, checked, and put next in its queue."""
 
 from collections.abc import Iterable, Sequence
+from traceback import format_exception_only
 from typing import Any, Final
 
 import optuna
@@ -8,11 +9,11 @@ from optuna.trial import TrialState
 
 from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.tuning.advisors import (
-    Advisor,
     KnownTrial,
     Proposal,
     Question,
     advisor_named,
+    require_own,
 )
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.spaces import SearchSpace
@@ -20,7 +21,10 @@ from cappuccino_assets.tuning.studies import DONE
 from cappuccino_assets.types import Json
 
 ADVICE: Final = "advice"  # attribute of an advised trial: round, place and reason
+FAULT: Final = "advice_fault_"  # and a round: attribute of a study whose advisor failed in it
 N_PROPOSALS: Final = 3
+_MAX_FAULT: Final = 1_000  # characters of what is kept of a fault
+_QUEUED: Final = "fixed_params"  # where Optuna keeps what is queued
 _ASKED: Final = (TrialState.RUNNING, TrialState.WAITING)
 
 
@@ -30,15 +34,18 @@ def advise_if_due(study: optuna.Study, plan: StudyPlan) -> None:
     It is time whenever a further `advise_every` trials are done. What is proposed is kept with the
     study before any of it is queued, so that whoever comes after a crash queues what is missing
     and nothing twice. To be called under the study's lock before each asking: then what is known,
-    and hence what is proposed, does not depend on who runs the study.
+    and hence what is proposed, does not depend on who runs the study. An advisor that fails or
+    proposes what
+    is no configuration of the space, proposes nothing in that round; what was wrong is kept with
+    the study. What is known already is not tried again.
 
     Args:
         study: The study in its storage.
         plan: The same.
 
     Raises:
-        ConfigurationError: If the advisor cannot be had, or proposes what is no configuration of
-            the space; names what is wrong.
+        ConfigurationError: If the advisor neither comes with this package nor is the one that
+            the settings name.
     """
     if plan.advice is None:
         return
@@ -49,7 +56,8 @@ def advise_if_due(study: optuna.Study, plan: StudyPlan) -> None:
     if proposals is None:
         if (n_wanted := min(N_PROPOSALS, _room(study, plan))) == 0:
             return
-        proposals = _ask(advisor_named(plan.advice["advisor"]), study, plan, number, n_wanted)
+        require_own(plan.advisor)
+        proposals = _proposed(study, plan, number, n_wanted)
         study.set_user_attr(_round(number), proposals)
     queued = {(each["round"], each["place"]) for each in advised(study)}
     for proposal in proposals:
@@ -113,9 +121,7 @@ def _room(study: optuna.Study, plan: StudyPlan) -> int:
     return max(0, plan.n_trials - n_counted)
 
 
-def _ask(
-    advisor: Advisor, study: optuna.Study, plan: StudyPlan, number: int, n_wanted: int
-) -> list[Json]:
+def _proposed(study: optuna.Study, plan: StudyPlan, number: int, n_wanted: int) -> list[Json]:
     question = Question(
         study_name=plan.study_name,
         space=plan.space,
@@ -123,13 +129,40 @@ def _ask(
         n_wanted=n_wanted,
         seed=plan.seed_of(ADVICE, number),
     )
-    proposals = advisor.propose(question)
-    whose = "" if plan.advice is None else plan.advice["advisor"]
-    require_valid(proposals, plan.space, n_wanted=n_wanted, whose=whose)
-    return [
-        {"place": place, "params": dict(each.params), "reason": each.reason}
-        for place, each in enumerate(proposals, start=1)
-    ]
+    tried = list(_tried(study, plan.space))
+    try:
+        proposals = _answer(plan.advisor, question)
+    except Exception as error:  # noqa: BLE001 - an advisor is foreign code, and may raise anything
+        # A study must not stop for ever, for everyone, because its advisor does.
+        text = "".join(format_exception_only(error)).strip()
+        study.set_user_attr(f"{FAULT}{number}", text[:_MAX_FAULT])
+        return []
+    return list(_new(proposals, tried))
+
+
+def _answer(name: str, question: Question) -> list[Json]:
+    proposals = advisor_named(name).propose(question)
+    require_valid(proposals, question.space, n_wanted=question.n_wanted, whose=name)
+    return [{"params": dict(each.params), "reason": each.reason} for each in proposals]
+
+
+def _new(proposals: Sequence[Json], tried: list[Json]) -> Iterable[Json]:
+    """Leave out what the study has tried, or is to try, and number the others."""
+    place = 0
+    for each in proposals:
+        if each["params"] not in tried:
+            tried.append(each["params"])
+            place += 1
+            yield {"place": place, **each}
+
+
+def _tried(study: optuna.Study, space: SearchSpace) -> Iterable[Json]:
+    """Collect the values of all trials, those that are running or queued too."""
+    names = {each.raw_name for each in space.parameters}
+    for trial in study.get_trials(deepcopy=False):
+        raw = trial.params if names <= trial.params.keys() else trial.system_attrs.get(_QUEUED, {})
+        if names <= raw.keys():
+            yield dict(space.values(raw))
 
 
 def _known(study: optuna.Study, space: SearchSpace) -> Iterable[KnownTrial]:

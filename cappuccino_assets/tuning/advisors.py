@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Final, Protocol, runtime_checkable
 
 from cappuccino_assets.errors import ConfigurationError
+from cappuccino_assets.settings import read_settings
 from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.spaces import SearchSpace
 
@@ -64,7 +65,9 @@ class Proposal:
 class Advisor(Protocol):
     """Proposes configurations from what a study has found.
 
-    The same question must have the same answer: a study does not depend on who runs it.
+    The same question must have the same answer: a study does not depend on who runs it. And an
+    answer takes seconds, for all workers of the study wait for it; a slow service belongs behind a
+    cache that is filled elsewhere, with no proposals where it has none yet.
     """
 
     def propose(self, question: Question) -> Sequence[Proposal]:
@@ -79,7 +82,7 @@ def advisor_named(name: str) -> Advisor:
         name: `analysis`, or `package.module:Factory`, which is called without arguments.
 
     Raises:
-        ConfigurationError: If there is none of that name.
+        ConfigurationError: If there is none of that name, or it cannot be made.
     """
     if name == ANALYSIS:
         from cappuccino_assets.tuning.analysis_advisor import AnalysisAdvisor
@@ -88,7 +91,7 @@ def advisor_named(name: str) -> Advisor:
     module, _, factory = name.partition(":")
     try:
         advisor = getattr(import_module(module), factory)()
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
+    except Exception as error:  # foreign code, which may raise anything
         raise ConfigurationError(
             f"An advisor is `{ANALYSIS}`, `{OFF}` or package.module:Factory, but {name!r} cannot "
             f"be had: {error}."
@@ -96,6 +99,23 @@ def advisor_named(name: str) -> Advisor:
     if not isinstance(advisor, Advisor):
         raise ConfigurationError(f"An advisor has a method `propose`, but {name!r} has none.")
     return advisor
+
+
+def require_own(name: str) -> None:
+    """Refuse to import an advisor that only a study names, not the settings of this process.
+
+    A study's database may be open to others than those who may run code here.
+
+    Raises:
+        ConfigurationError: If it does not come with this package, and is not the one that
+            CAPPUCCINO_ADVISOR names.
+    """
+    if name not in (ANALYSIS, OFF) and name != (own := read_settings().advisor):
+        raise ConfigurationError(
+            f"The study is advised by {name!r}, but CAPPUCCINO_ADVISOR is {own!r} here: code that "
+            "does not come with this package is imported only where the settings name it. Set "
+            f"CAPPUCCINO_ADVISOR={name}."
+        )
 
 
 def require_advisor(name: str) -> None:

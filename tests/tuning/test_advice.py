@@ -1,6 +1,6 @@
 """Advice: due at fixed counts, inside the space, queued once, and never beyond the target."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from cappuccino_assets.errors import CampaignMismatchError, ConfigurationError
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.trial_files import trial_rows
 from cappuccino_assets.tuning.advice import ADVICE, advise_if_due, advised, require_valid
-from cappuccino_assets.tuning.advisors import OFF, Proposal, Question, advisor_named
+from cappuccino_assets.tuning.advisors import OFF, Proposal, advisor_named
 from cappuccino_assets.tuning.asking import ask
 from cappuccino_assets.tuning.distributions import Value
 from cappuccino_assets.tuning.plans import StudyPlan
@@ -24,23 +24,6 @@ from tests.tuning.small import PPO, SMALL, small_arrays, small_plan
 
 EVERY = 25
 ADVISED = replace(SMALL, advise_every=EVERY)
-OUTSIDER = f"{__name__}:Outsider"
-LUCKY = f"{__name__}:Lucky"
-
-
-class Outsider:
-    """Proposes what lies outside of the space."""
-
-    def propose(self, question: Question) -> Sequence[Proposal]:
-        best = max(question.trials, key=lambda trial: trial.score)
-        return [Proposal(params={**best.params, "clip_range": 0.42}, reason="Why not?")]
-
-
-class Lucky:
-    """Proposes one configuration, whatever was found."""
-
-    def propose(self, question: Question) -> Sequence[Proposal]:
-        return [Proposal(params=PPO | {"gamma": 0.98}, reason="It feels lucky.")]
 
 
 @pytest.fixture
@@ -187,25 +170,6 @@ def test_a_study_keeps_its_advisor(storage: RDBStorage) -> None:
     search(open_study(plan_of(), storage), plan_of(), 1)
     with pytest.raises(CampaignMismatchError, match=r"its advice differs: .*analysis.* None"):
         open_study(plan_of(advisor=OFF), storage)
-
-
-def test_another_advisor_is_asked_by_its_name(storage: RDBStorage) -> None:
-    plan = plan_of(advisor=LUCKY)
-    study = open_study(plan, storage)
-    search(study, plan, EVERY)
-    advise_if_due(study, plan)
-    ((_, raw, advice),) = queue_of(study)
-    assert raw["one_minus_gamma"] == 0.02
-    assert advice == {"round": 1, "place": 1, "reason": "It feels lucky."}
-
-
-def test_what_lies_outside_of_the_space_is_refused_by_name(storage: RDBStorage) -> None:
-    plan = plan_of(advisor=OUTSIDER)
-    study = open_study(plan, storage)
-    search(study, plan, EVERY)
-    with pytest.raises(ConfigurationError, match=r"Outsider' is outside .*: clip_range is 0\.42"):
-        advise_if_due(study, plan)
-    assert advised(study) == []
 
 
 @pytest.mark.parametrize(
