@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, inspect
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -23,9 +23,7 @@ POSTGRES_ARGUMENTS: Final = {
     "keepalives_interval": _INTERVAL_S,
     "keepalives_count": _N_PROBES,
     "tcp_user_timeout": 1000 * (_IDLE_S + _INTERVAL_S * _N_PROBES),
-    # Optuna keeps signs of life without their time zone: it must be the same for all sessions.
-    "options": f"-c timezone=UTC -c tcp_keepalives_idle={_IDLE_S} "
-    f"-c tcp_keepalives_interval={_INTERVAL_S} "
+    "options": f"-c tcp_keepalives_idle={_IDLE_S} -c tcp_keepalives_interval={_INTERVAL_S} "
     f"-c tcp_keepalives_count={_N_PROBES} -c client_connection_check_interval={_INTERVAL_S}s",
 }
 
@@ -83,7 +81,24 @@ def _reading_from_server(url: str) -> Iterator[Connection | None]:
 
 @cache
 def _postgres_engine(url: str) -> Engine:
-    return create_engine(url, poolclass=NullPool, connect_args=POSTGRES_ARGUMENTS)
+    engine = create_engine(url, poolclass=NullPool, connect_args=POSTGRES_ARGUMENTS)
+    speak_utc(engine)
+    return engine
+
+
+def speak_utc(engine: Engine) -> None:
+    """Let all further connections to a server tell the time in UTC, whatever is set here or there.
+
+    Optuna keeps signs of life without their time zone, so it must be the same for everybody.
+    """
+
+    def set_zone(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION TIME ZONE 'UTC'")
+        connection.commit()
+
+    event.listen(engine, "connect", set_zone)
+    engine.dispose()
 
 
 @cache

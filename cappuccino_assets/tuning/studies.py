@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from cappuccino_assets.errors import CampaignMismatchError, ConfigurationError
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.processes import ProcessIdentity
-from cappuccino_assets.storage.study_database import POSTGRES_ARGUMENTS
+from cappuccino_assets.storage.study_database import POSTGRES_ARGUMENTS, speak_utc
 from cappuccino_assets.tuning.code_version import releases
 from cappuccino_assets.tuning.patience import patiently
 from cappuccino_assets.tuning.plan_json import plan_from_json, plan_to_json
@@ -63,6 +63,8 @@ def study_storage(
             )
 
     storage = patiently(connect, "The search")
+    if layout.studies_url is not None:
+        speak_utc(storage.engine)
     try:
         yield storage
     finally:

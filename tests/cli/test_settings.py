@@ -36,6 +36,14 @@ def test_incident_48_a_wrong_setting_is_one_line(cappuccino, monkeypatch, variab
     assert "pydantic" not in line
 
 
+def test_a_password_in_a_wrong_setting_is_not_shown(cappuccino, monkeypatch):
+    monkeypatch.setenv("CAPPUCCINO_STUDIES_URL", "postgresql://me:hunter2@db/studies")
+    code, out, err = cappuccino("status")
+    assert code == 1
+    assert "CAPPUCCINO_STUDIES_URL: The database of the studies begins with postgresql+psy" in err
+    assert "hunter2" not in out + err
+
+
 def test_every_wrong_setting_has_its_line(cappuccino, monkeypatch):
     monkeypatch.setenv("CAPPUCCINO_WORKERS", "0")
     monkeypatch.setenv("CAPPUCCINO_SEED", "-1")
