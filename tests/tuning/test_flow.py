@@ -19,7 +19,7 @@ from cappuccino_assets.tuning.joining import flowing, top_up
 from cappuccino_assets.tuning.plans import StudyPlan
 from cappuccino_assets.tuning.pruning import Pruner, PruningRule
 from cappuccino_assets.tuning.records import trial_records
-from cappuccino_assets.tuning.studies import n_done, open_study, study_storage
+from cappuccino_assets.tuning.studies import mark_claim, n_done, open_study, study_storage
 from cappuccino_assets.tuning.tasks import Objective, Outcome, Result, Task, perform
 from tests.tuning.small import SMALL, small_arrays, small_plan
 
@@ -318,18 +318,46 @@ def test_a_worker_that_never_gave_a_sign_of_life_is_not_waited_for(
         assert me.take() == task
 
 
-def test_incident_34_a_worker_that_lives_is_not_taken_for_dead(
-    layout: WarehouseLayout, storage: RDBStorage
-) -> None:
+def test_incident_34_a_worker_that_lives_is_not_taken_for_dead(layout: WarehouseLayout) -> None:
     plan = plan_of(1)
     command = [sys.executable, "-c", SAY]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with (
+        study_storage(layout, heartbeat_s=1, grace_s=1) as storage,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+    ):
         assert process.stdout is not None
         worker = ProcessIdentity.from_json(json.loads(process.stdout.readline()))
         task, me = flow_of(plan, layout, storage, worker).take(), flow_of(plan, layout, storage)
         assert task is not None
         assert me.take() is None
+        sleep(2.5)  # it gives no sign of life, as one that was suspended
+        assert me.take() is None
         process.kill()
         while not worker.is_gone():  # it is a zombie from now on
             sleep(0.01)
         assert me.take() == task
+
+
+def test_what_fails_because_another_worker_has_the_trial_by_now_is_no_fault(
+    layout: WarehouseLayout, storage: RDBStorage
+) -> None:
+    plan, calls = plan_of(2), list[int]()
+    study = open_study(plan, storage)
+
+    def objective(params: Params, number: int, prune: Pruner | None) -> float:
+        calls.append(number)
+        if len(calls) == 1:
+            mark_claim(study, study.trials[number], DEAD)
+            raise FileExistsError("trial.json is there already")
+        return slope(params, number, prune)
+
+    finished(plan, layout, storage, objective)
+
+    assert calls == [0, 0, 1]
+    assert study.trials[0].user_attrs["given_up"] == ["Its process died."]
+
+    def broken(params: Params, number: int, prune: Pruner | None) -> float:
+        raise FileExistsError("trial.json is there already")
+
+    with pytest.raises(FileExistsError):  # it has the trial: this is a mistake of the program
+        finished(plan_of(3), layout, storage, broken)

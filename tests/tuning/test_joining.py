@@ -11,6 +11,7 @@ from cappuccino_assets.errors import ConfigurationError, WarehouseError
 from cappuccino_assets.features.arrays import save_arrays
 from cappuccino_assets.market.intervals import Interval, Timeframe
 from cappuccino_assets.storage.layout import WarehouseLayout
+from cappuccino_assets.storage.warehouse import Warehouse
 from cappuccino_assets.tuning.interrupts import interrupts_noted
 from cappuccino_assets.tuning.plan_json import plan_from_json, plan_to_json
 from cappuccino_assets.tuning.plans import StudyPlan
@@ -18,6 +19,7 @@ from cappuccino_assets.tuning.profiles import FULL, MEDIUM, MINI, Profile
 from cappuccino_assets.tuning.progress import Progress
 from cappuccino_assets.tuning.ranges import search_space
 from cappuccino_assets.tuning.records import trial_records
+from cappuccino_assets.tuning.results import collect
 from cappuccino_assets.tuning.studies import open_study, publish_plan, study_storage
 from cappuccino_assets.tuning.workers import join_studies, run_studies
 from tests.tuning.small import small_arrays, small_plan
@@ -79,6 +81,22 @@ def test_a_search_of_other_releases_is_not_joined(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=r"run with numpy 1\.26\.0, but here it is 2"):
             join_studies("small", n_workers=1, layout=layout, on_progress=ignore)
         assert not open_study(plan, storage).trials
+
+
+def test_what_a_try_left_whose_result_was_dropped_is_replaced_by_what_counts(
+    tmp_path: Path,
+) -> None:
+    layout = WarehouseLayout(root=tmp_path / "here", artifacts_url=(tmp_path / "shared").as_uri())
+    plan = stored_plan(layout)
+    run_studies([plan], n_workers=1, layout=layout, on_progress=ignore)
+    path = layout.trial(plan.study_name, 0) / "trial.json"
+    counted = path.read_text()
+    path.write_text(json.dumps(json.loads(counted) | {"score": 99.0}))
+
+    rows = collect(Warehouse(layout), [plan])
+
+    assert path.read_text() == counted
+    assert [row["score"] for row in rows] == scores_of(plan, layout)
 
 
 def test_results_are_not_left_where_nobody_looks_for_them(tmp_path: Path) -> None:
