@@ -78,7 +78,11 @@ def _study(study: Json) -> Iterator[Element]:
 def _advice(study: Json) -> Iterator[Element]:
     yield element("h3", study["study_name"].partition("/")[2])
     yield element("p", study["text"])
-    rows = (
+    for each in study["faults"]:
+        yield element(
+            "p", f"In round {each['round']} the advisor failed, so it had none: {each['fault']}"
+        )
+    rows = [
         (
             f"trial {each['number']}",
             f"{each['round']}, {each['place']}",
@@ -86,5 +90,6 @@ def _advice(study: Json) -> Iterator[Element]:
             each["reason"],
         )
         for each in study["trials"]
-    )
-    yield table(("advised", "round, place", "score", "why"), rows)
+    ]
+    if rows:
+        yield table(("advised", "round, place", "score", "why"), rows)

@@ -1,5 +1,6 @@
 """The search so far, read from Optuna's database without Optuna and without disturbing anyone."""
 
+import json
 from itertools import islice
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from cappuccino_assets.storage.artifacts import pull_folder
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.study_database import reading
 from cappuccino_assets.storage.trial_files import read_trial
+from cappuccino_assets.tuning.advisors import FAULT
 from cappuccino_assets.types import Json
 
 _STUDIES: Final = text("""
@@ -29,6 +31,12 @@ _FINISHED: Final = text("""
     FROM studies JOIN trials USING (study_id) LEFT JOIN trial_values USING (trial_id)
     WHERE state IN ('COMPLETE', 'PRUNED', 'FAIL')
 """)
+_ADVICE_FAULTS: Final = text("""
+    SELECT study_name, key, value_json
+    FROM studies JOIN study_user_attributes USING (study_id)
+    WHERE substr(study_name, 1, length(:prefix)) = :prefix
+        AND substr(key, 1, length(:name)) = :name
+""")
 _COLUMNS: Final = ("study_name", "n_complete", "n_pruned", "n_failed", "n_running", "best_score")
 
 
@@ -36,6 +44,16 @@ def study_counts(layout: WarehouseLayout, campaign: str) -> list[Json]:
     """Count a campaign's trials by state, one row per study that has any."""
     rows = _rows(layout, _STUDIES, prefix=f"{campaign}/")
     return [dict(zip(_COLUMNS, row, strict=True)) for row in sorted(rows)]
+
+
+def advice_faults(layout: WarehouseLayout, campaign: str) -> dict[str, list[Json]]:
+    """Read in which rounds of advice the advisor failed, and how, by study."""
+    found: dict[str, list[Json]] = {}
+    rows = _rows(layout, _ADVICE_FAULTS, prefix=f"{campaign}/", name=FAULT)
+    for name, key, fault in sorted(rows, key=lambda row: (row[0], int(row[1].removeprefix(FAULT)))):
+        one = {"round": int(key.removeprefix(FAULT)), "fault": json.loads(fault)}
+        found.setdefault(name, []).append(one)
+    return found
 
 
 def finished_trials(layout: WarehouseLayout) -> dict[tuple[str, int], tuple[str, float | None]]:

@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 
 from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.tuning.advisors import (
+    FAULT,
     KnownTrial,
     Proposal,
     Question,
@@ -21,7 +22,6 @@ from cappuccino_assets.tuning.studies import DONE
 from cappuccino_assets.types import Json
 
 ADVICE: Final = "advice"  # attribute of an advised trial: round, place and reason
-FAULT: Final = "advice_fault_"  # and a round: attribute of a study whose advisor failed in it
 N_PROPOSALS: Final = 3
 _MAX_FAULT: Final = 1_000  # characters of what is kept of a fault
 _QUEUED: Final = "fixed_params"  # where Optuna keeps what is queued

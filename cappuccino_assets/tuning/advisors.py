@@ -12,6 +12,7 @@ from cappuccino_assets.tuning.spaces import SearchSpace
 
 ANALYSIS: Final = "analysis"
 OFF: Final = "off"
+FAULT: Final = "advice_fault_"  # and a round: attribute of a study whose advisor failed in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from optuna.storages import RDBStorage
 
 from cappuccino_assets.errors import ConfigurationError
 from cappuccino_assets.storage.layout import WarehouseLayout
-from cappuccino_assets.tuning.advice import FAULT, advise_if_due, advised
-from cappuccino_assets.tuning.advisors import Proposal, Question
+from cappuccino_assets.tuning.advice import advise_if_due, advised
+from cappuccino_assets.tuning.advisors import FAULT, Proposal, Question
 from cappuccino_assets.tuning.asking import ask
 from cappuccino_assets.tuning.studies import open_study, study_storage
 from tests.tuning.small import PPO
