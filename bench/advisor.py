@@ -58,18 +58,16 @@ def uplifts(studies: Sequence[list[Json]], kind: str | None) -> tuple[FloatArray
             for row in rows
             if kind is None or row["kind"] in (None, kind)
         ]
-        each = advice_uplift(judged, window=EVERY // 2, random=np.random.default_rng(0))
+        each = advice_uplift(judged, window=EVERY // 2)
         if each is not None:
-            found.append((each.uplift.estimate, each.better))
+            found.append((each.uplift, each.better))
     values = np.array(found)
     return values[:, 0], values[:, 1]
 
 
 def over_studies(values: FloatArray) -> ConfidenceInterval:
-    """The mean with a bootstrap over studies, which are independent of each other."""
-    random = np.random.default_rng(0)
-    draws = random.choice(values, size=(10_000, len(values))).mean(axis=1)
-    return ConfidenceInterval.from_draws(float(values.mean()), draws, confidence=0.95)
+    """The mean with Student's interval over studies, which are independent of each other."""
+    return ConfidenceInterval.of_mean(values, confidence=0.95)
 
 
 def print_table(studies: Sequence[list[Json]]) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t as student
 
 from cappuccino_assets.types import FloatArray
 
@@ -58,3 +59,24 @@ class ConfidenceInterval:
         tail = (1 - confidence) / 2
         low, high = np.quantile(draws, [tail, 1 - tail])
         return cls(estimate=estimate, low=float(low), high=float(high), confidence=confidence)
+
+    @classmethod
+    def of_mean(cls, values: FloatArray, *, confidence: float) -> "ConfidenceInterval":
+        """Take Student's interval of a mean, which is right for few values too.
+
+        Args:
+            values: Independent observations, shape (N,), at least two.
+            confidence: Share of such intervals that hold the mean of all that could be observed.
+
+        Raises:
+            ValueError: If there are fewer than two, or one is not finite.
+
+        References:
+            Student, "The Probable Error of a Mean" (1908).
+        """
+        n = len(values)
+        if n < 2:
+            raise ValueError(f"The spread of a mean takes two values, but got {values}.")
+        mean, error = float(values.mean()), float(values.std(ddof=1)) / n**0.5
+        margin = float(student.ppf((1 + confidence) / 2, n - 1)) * error
+        return cls(estimate=mean, low=mean - margin, high=mean + margin, confidence=confidence)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 
 from cappuccino_assets.reports.advice import campaign_advice
@@ -13,8 +14,10 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.ledger_rows import LedgerRow
 from cappuccino_assets.storage.trial_ledger import TrialLedger
 from cappuccino_assets.storage.warehouse import Warehouse
+from cappuccino_assets.tuning.advisors import FAULT
 from cappuccino_assets.tuning.distributions import Choice, LogUniform, OneMinusLogUniform, Uniform
 from cappuccino_assets.tuning.exploit import exploit_route
+from cappuccino_assets.tuning.studies import study_storage
 from cappuccino_assets.types import Json
 from tests.storage.ledgers import trial_row
 from tests.tuning.test_campaign import campaign
@@ -28,15 +31,16 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(WarehouseLayout(root=tmp_path))
 
 
-def advised_rows(uplift: float, *, n_failed: int = 0) -> list[LedgerRow]:
-    """A study of 110 trials, of which three in the middle were advised."""
-    random = np.random.default_rng(0)
+def advised_rows(uplift: float, *, n_rounds: int = 3, lost: str = "") -> list[LedgerRow]:
+    """A study in which three trials after every 50 own ones were advised."""
+    random = np.random.default_rng(1)
     rows = []
-    for number in range(110):
-        advice = {"round": 1, "place": number - 53, "reason": "It is <new>."}
-        is_advised = number in (54, 55, 56)
+    for number in range(53 * n_rounds + 30):
+        place = number % 53 - 49
+        advice = {"round": number // 53 + 1, "place": place, "reason": "It is <new>."}
+        is_advised = place > 0 and number // 53 < n_rounds
         told: Json = {"advice": advice} if is_advised else {}
-        state = "FAIL" if is_advised and number - 54 < n_failed else "COMPLETE"
+        state = lost if lost and is_advised else "COMPLETE"
         score = float(random.normal()) + uplift * is_advised
         rows.append(trial_row(number, study_name=STUDY, state=state, **told, score=score))
     return rows
@@ -51,24 +55,53 @@ def test_the_uplift_of_advice_is_a_number_with_an_interval(
 ) -> None:
     TrialLedger(warehouse).append(advised_rows(uplift))
     (study,) = campaign_advice(warehouse, "winter", "full")
-    found = study["uplift"]["uplift"]
-    assert found["low"] < found["estimate"] < found["high"]
-    assert found["estimate"] == pytest.approx(uplift, abs=1.2)
-    assert (study["uplift"]["n_advised"], study["uplift"]["n_own"]) == (3, 50)
+    found = study["uplift"]
+    assert found["interval"]["low"] < found["uplift"] < found["interval"]["high"]
+    assert found["uplift"] == pytest.approx(uplift, abs=1.2)
+    assert (found["n_rounds"], found["n_advised"], found["n_own"]) == (3, 9, 150)
     assert words in study["text"]
-    assert [each["number"] for each in study["trials"]] == [54, 55, 56]
+    assert [each["number"] for each in study["trials"]][:4] == [50, 51, 52, 103]
+
+
+def test_two_rounds_are_a_number_and_no_verdict(warehouse: Warehouse) -> None:
+    TrialLedger(warehouse).append(advised_rows(5.0, n_rounds=2))
+    (study,) = campaign_advice(warehouse, "winter", "full")
+    assert study["uplift"]["interval"] is None
+    assert study["text"].endswith("Too few rounds for a verdict: it takes 3.")
 
 
 def test_advice_of_which_too_little_ended_well_is_told_and_not_judged(
     warehouse: Warehouse,
 ) -> None:
-    TrialLedger(warehouse).append(advised_rows(5.0, n_failed=1))
+    TrialLedger(warehouse).append(advised_rows(5.0, n_rounds=1, lost="FAIL"))
     (study,) = campaign_advice(warehouse, "winter", "full")
     assert study["uplift"] is None
-    assert [each["state"] for each in study["trials"]] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert [each["state"] for each in study["trials"]] == ["FAIL"] * 3
     (section,) = advice_section({"advice": [study]})
-    assert "nothing is known of their worth" in section
+    assert "nothing is known of its worth" in section
     assert "It is &lt;new&gt;." in section
+
+
+def test_what_an_advisor_failed_at_is_told(warehouse: Warehouse) -> None:
+    TrialLedger(warehouse).append(advised_rows(0.0, n_rounds=1))
+    with study_storage(warehouse.layout) as storage:
+        for name, rounds in ((STUDY, (10, 9)), ("winter/phase2_ddqn", (2,)), ("spring/a", (1,))):
+            study = optuna.create_study(study_name=name, storage=storage)
+            for number in rounds:
+                study.set_user_attr(f"{FAULT}{number}", "OSError: <down>")
+    ppo, ddqn = campaign_advice(warehouse, "winter", "full")
+    assert [each["round"] for each in ppo["faults"]] == [9, 10]
+    assert ddqn["faults"] == [{"round": 2, "fault": "OSError: <down>"}]
+    assert (ddqn["trials"], ddqn["uplift"]) == ([], None)
+    (section,) = advice_section({"advice": [ppo, ddqn]})
+    assert "In round 2 the advisor failed, so it had none: OSError: &lt;down&gt;" in section
+
+
+def test_what_was_pruned_counts_against_advice(warehouse: Warehouse) -> None:
+    pruned = [each for each in advised_rows(5.0, n_rounds=2, lost="PRUNED") if each.number < 80]
+    TrialLedger(warehouse).append([*pruned, *advised_rows(5.0, n_rounds=2)[80:]])
+    (study,) = campaign_advice(warehouse, "winter", "full")
+    assert study["uplift"]["better"] == pytest.approx(0.5, abs=0.01)  # lost all, and won all
 
 
 def test_nothing_is_said_of_advice_where_there_was_none(warehouse: Warehouse) -> None:
