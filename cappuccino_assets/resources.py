@@ -59,7 +59,6 @@ class SearchResource(dg.ConfigurableResource["SearchResource"]):
     seed: int | None = None
     route: str | None = None
     narrowed_from: str | None = None
-    advisor: str | None = None
     workers: int | None = None
     device: str | None = None
 

@@ -15,6 +15,7 @@ from cappuccino_assets.storage.artifacts import pull_folder, push_folder
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.training.compute import ANYWHERE, Compute
 from cappuccino_assets.tuning import worker
+from cappuccino_assets.tuning.advisors import require_own
 from cappuccino_assets.tuning.interrupts import interrupts_noted
 from cappuccino_assets.tuning.joining import flowing
 from cappuccino_assets.tuning.patience import patiently
@@ -111,7 +112,8 @@ def join_studies(
 
     Raises:
         WarehouseError: If no study of that name, or of a campaign of that name, was begun.
-        ConfigurationError: If the search is of another version of this package.
+        ConfigurationError: If the search is of another version of this package, or is advised by
+            what only CAPPUCCINO_ADVISOR may name.
         IntegrityError: If the bars of a study are not what they were.
         WorkerError: If a worker gives up, or workers die again and again; the others are stopped.
     """
@@ -122,6 +124,9 @@ def join_studies(
         studies = patiently(lambda: [open_study(plan, storage) for plan in plans], name)
         for study in studies:
             require_joinable(study, layout)
+        for plan in plans:
+            if plan.advice is not None:
+                require_own(plan.advisor)
         missing = _missing(plans, studies)
     for folder in {plan.arrays for plan in missing}:
         _require_arrays(layout, folder)

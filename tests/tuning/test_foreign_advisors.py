@@ -1,6 +1,7 @@
 """Advisors from elsewhere: what they get wrong costs a study their advice, and nothing else."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.tuning.advice import advise_if_due, advised
 from cappuccino_assets.tuning.advisors import FAULT, Proposal, Question
 from cappuccino_assets.tuning.asking import ask
-from cappuccino_assets.tuning.studies import open_study, study_storage
-from tests.tuning.small import PPO
+from cappuccino_assets.tuning.studies import open_study, publish_plan, study_storage
+from cappuccino_assets.tuning.workers import join_studies
+from tests.tuning.small import PPO, SMALL
 from tests.tuning.test_advice import EVERY, plan_of, queue_of, search
+from tests.tuning.test_joining import ignore, stored_plan
 
 
 class Lucky:
@@ -148,3 +151,16 @@ def test_what_only_a_study_names_is_not_imported(storage: RDBStorage) -> None:
     ):
         advise_if_due(study, plan)
     assert "advice_1" not in study.user_attrs  # who may import it goes on
+
+
+def test_who_joins_a_study_imports_only_what_the_settings_name(tmp_path: Path, own: Own) -> None:
+    layout = WarehouseLayout(root=tmp_path)
+    name = own(Lucky)
+    own(Broken)
+    profile = replace(SMALL, advise_every=1)
+    plan = stored_plan(layout, n_trials=2, profile=profile, advisor=name)
+    with study_storage(layout) as storage:
+        publish_plan(plan, storage, layout)
+        with pytest.raises(ConfigurationError, match=f"Set CAPPUCCINO_ADVISOR={name}"):
+            join_studies("small", n_workers=1, layout=layout, on_progress=ignore)
+        assert not open_study(plan, storage).trials
