@@ -39,7 +39,8 @@ def run(
     narrowed_from: Annotated[
         str | None,
         typer.Option(
-            "--from", help="That campaign; the last finished one of this market and profile."
+            "--from",
+            help="That campaign, by its name or a study's; else the last finished one like this.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -52,6 +53,8 @@ def run(
         raise typer.BadParameter("only the source `files` reads one.", param_hint="--bars")
     if source == "files" and bars is None and current_settings().bars is None:
         raise typer.BadParameter("the source `files` needs a file.", param_hint="--bars")
+    if narrowed_from and (route or current_settings().route) != "exploit":
+        raise typer.BadParameter("only the route `exploit` is narrowed.", param_hint="--from")
     search = {
         "profile": profile,
         "source": "files" if bars else source,

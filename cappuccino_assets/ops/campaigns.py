@@ -9,6 +9,7 @@ from cappuccino_assets.market.bars import Bars
 from cappuccino_assets.market.intervals import Interval
 from cappuccino_assets.reports.search_record import study_counts
 from cappuccino_assets.resources import SearchResource
+from cappuccino_assets.settings import Settings
 from cappuccino_assets.storage.layout import WarehouseLayout
 from cappuccino_assets.storage.locks import hold_until_exit
 from cappuccino_assets.storage.warehouse import Warehouse
@@ -37,7 +38,8 @@ def begin_campaign(
         CampaignMismatchError: If the name is taken by a campaign that differs.
         ConfigurationError: If the profile needs bars of an interval that is not there, there is no
             such advisor, or nothing to exploit.
-        WarehouseError: If another process searches in this warehouse.
+        WarehouseError: If another process searches in this warehouse, or what is to be narrowed
+            from is not there.
     """
     hold_search(warehouse.layout)
     settings, finest = search.settings, next(iter(market.values()))
@@ -60,7 +62,7 @@ def begin_campaign(
     route = asked_route(
         warehouse,
         settings.route,
-        settings.narrowed_from,
+        settings.narrowed_from and campaign_of(warehouse, settings.narrowed_from).name,
         like=asked,
         known=known,
         finished=finished,
@@ -110,10 +112,13 @@ def campaign_of(warehouse: Warehouse, name: str) -> Campaign:
 
 def history_end(search: SearchResource, warehouse: Warehouse) -> datetime | None:
     """Say until when a campaign that goes on has its bars, or it would not find the same ones."""
-    known = _known(warehouse, search.settings.study)
-    if known is None or (known["completed_at"] and search.settings.study is None):
+    settings = search.settings
+    known = _known(warehouse, settings.study)
+    if known is None:
         return None
-    return Campaign.from_json(known["definition"]).started_at
+    campaign = Campaign.from_json(known["definition"])
+    goes_on = known["completed_at"] is None and _is_asked_for(campaign, settings)
+    return campaign.started_at if settings.study or goes_on else None
 
 
 def current_campaign(search: SearchResource, warehouse: Warehouse) -> Campaign:
@@ -139,6 +144,15 @@ def finish_campaign(warehouse: Warehouse, campaign: Campaign) -> None:
     row = warehouse.campaign(campaign.name)
     if row and row["completed_at"] is None and is_searched(warehouse, campaign):
         warehouse.complete_campaign(campaign.name, datetime.now(UTC))
+
+
+def _is_asked_for(campaign: Campaign, settings: Settings) -> bool:
+    """Whether a campaign is what the settings ask for, as far as that can be said without bars."""
+    fields = ("profile", "seed", "advisor", "trials_ahead")
+    if any(getattr(campaign, each) != getattr(settings, each) for each in fields):
+        return False
+    from_same = settings.narrowed_from in (None, campaign.route.narrowed_from)
+    return campaign.route.name == settings.route and from_same
 
 
 def _listed(names: Sequence[str]) -> str:

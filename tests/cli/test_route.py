@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("cappuccino")
 
 
-def cappuccino(folder, *arguments, refused=False):
+def command(folder, *arguments, refused=False):
     environment = os.environ | {
         "DAGSTER_HOME": str(folder),
         "CAPPUCCINO_WAREHOUSE": str(folder / "warehouse"),
@@ -32,15 +32,22 @@ def cappuccino(folder, *arguments, refused=False):
     return done.stdout + done.stderr if refused else json.loads(done.stdout)
 
 
+def test_only_the_exploit_route_is_narrowed_from_a_campaign(cappuccino):
+    for arguments in ((), ("--route", "broad")):
+        code, _, err = cappuccino("run", "--from", "winter", *arguments)
+        assert code == 2
+        assert "only the route `exploit` is narrowed" in err
+
+
 @pytest.mark.slow
 def test_an_exploit_search_follows_a_broad_one_and_counts_its_trials(tmp_path):
     shutil.copy(ROOT / "dagster.yaml", tmp_path)
     run = ("run", "--profile", "mini", "--seed", "3")
-    nothing = cappuccino(tmp_path, *run, "--route", "exploit", refused=True)
+    nothing = command(tmp_path, *run, "--route", "exploit", refused=True)
     assert "search on the broad route first" in nothing
-    broad = cappuccino(tmp_path, *run, "--study", "winter")
+    broad = command(tmp_path, *run, "--study", "winter")
 
-    exploit = cappuccino(tmp_path, *run, "--study", "spring", "--route", "exploit")
+    exploit = command(tmp_path, *run, "--study", "spring", "--route", "exploit")
 
     route = exploit["campaign"]["route"]
     assert route["narrowed_from"] == "winter"
@@ -52,8 +59,8 @@ def test_an_exploit_search_follows_a_broad_one_and_counts_its_trials(tmp_path):
     assert len(exploit["studies"]) == 3
     assert exploit["n_own_trials"] == 15
     assert exploit["lineage"] == [{"campaign": "winter", "n_trials": 20}]
-    again = cappuccino(tmp_path, *run, "--study", "spring", "--route", "exploit")
+    again = command(tmp_path, *run, "--study", "spring", "--route", "exploit")
     assert again["campaign"] == exploit["campaign"]
-    assert "its route differs" in cappuccino(tmp_path, *run, "--study", "spring", refused=True)
+    assert "its route differs" in command(tmp_path, *run, "--study", "spring", refused=True)
     report = (tmp_path / "warehouse/reports/two_phase_training_report.html").read_text()
     assert "15 of its own and 20 of winter" in report
