@@ -15,7 +15,7 @@ from bench.survival.standing import read_trials
 from cappuccino_assets.storage.layout import WarehouseLayout
 
 N_TRIALS = 16
-STRIKES_PER_ROUND = 20
+STRIKES_PER_ROUND = (6, 20)  # before it is let collect, where it is struck three times more
 MOMENT_TIMEOUT_S = 20.0
 HANG_S = 300.0
 INTERRUPT_S = 20.0
@@ -104,7 +104,7 @@ class Round:
     def _planned(self) -> Iterator[tuple[Kind, Moment]]:
         kinds = [kind for kind in WEIGHTS if kind is not Kind.DISK or self._plan.has_disk]
         weights = [WEIGHTS[kind] for kind in kinds]
-        for _ in range(STRIKES_PER_ROUND):
+        for _ in range(self._draw.randint(*STRIKES_PER_ROUND)):
             moment = Moment.ANY if self._draw.random() < 0.4 else self._draw.choice(SEARCHING)
             yield self._draw.choices(kinds, weights)[0], moment
         for moment in COLLECTING:
