@@ -48,9 +48,15 @@ def plan_from_json(value: Json, layout: WarehouseLayout) -> StudyPlan:
         "interval": Interval,
         "history_from": datetime.fromisoformat,
         "holdout_from": datetime.fromisoformat,
-        "arrays": lambda place: layout.root / Path(place),
+        "arrays": lambda place: _folder(place, layout),
     }
     return _built(StudyPlan, value, read)
+
+
+def _folder(place: str, layout: WarehouseLayout) -> Path:
+    if ".." in Path(place).parts:
+        raise ValueError(f"{place} leads out of the warehouse")
+    return layout.root / place
 
 
 def _place(folder: Path, layout: WarehouseLayout) -> str:
@@ -106,7 +112,7 @@ def _space_from_json(value: Json) -> SearchSpace:
 def _built(kind: type[_T], value: Json, read: dict[str, Callable[[Any], Any]]) -> _T:
     try:
         return kind(**{name: read[name](v) if name in read else v for name, v in value.items()})
-    except TypeError as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"This {kind.__name__} comes from another version of the package: {error}."
         ) from error

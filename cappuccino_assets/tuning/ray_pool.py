@@ -59,7 +59,7 @@ class RayCluster:
 
         Raises:
             ConfigurationError: If the studies or their results are out of reach of other machines,
-                or Ray is not installed.
+                Ray is not installed, or no machine of the cluster has room for a worker.
             WorkerError: If no cluster answers.
         """
         if job.layout.studies_url is None or job.layout.artifacts_url is None:
@@ -68,11 +68,23 @@ class RayCluster:
                 "reach: set CAPPUCCINO_STUDIES_URL and CAPPUCCINO_ARTIFACTS_URL."
             )
         with self._connected():
+            self._require_room()
             pool = RayPool(job, gpus_per_worker=self.gpus_per_worker)
             try:
                 yield pool
             finally:
                 pool.stop()
+
+    def _require_room(self) -> None:
+        """Refuse what no machine of the cluster can ever run; Ray itself would wait for ever."""
+        needed = {"CPU": 1.0, "GPU": self.gpus_per_worker}
+        nodes = [node["Resources"] for node in _ray().nodes() if node["Alive"]]
+        if not any(all(node.get(k, 0.0) >= n for k, n in needed.items()) for node in nodes):
+            raise ConfigurationError(
+                f"No machine of the cluster at {self.address} has a core and "
+                f"{self.gpus_per_worker} GPUs, which a worker takes: see "
+                "CAPPUCCINO_RAY_GPUS_PER_WORKER."
+            )
 
     @contextmanager
     def _connected(self) -> Iterator[None]:

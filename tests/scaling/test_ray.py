@@ -68,6 +68,15 @@ def test_two_nodes_come_to_what_one_worker_does(
 
 
 @pytest.mark.slow
+def test_a_worker_for_which_there_is_no_room_is_not_waited_for(
+    cluster: Cluster, place: Place, tmp_path: Path
+) -> None:
+    greedy = engine(cluster) | {"CAPPUCCINO_RAY_GPUS_PER_WORKER": "1"}
+    with host(tmp_path / "driver", place, 2, N_TRIALS, environment=greedy) as process:
+        assert process.wait(120) == 1  # Ray would wait for a GPU to come
+
+
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced(
     cluster: Cluster, place: Place, alone: list[object], tmp_path: Path
 ) -> None:

@@ -149,6 +149,9 @@ def test_a_plan_of_another_version_is_refused(tmp_path: Path) -> None:
     value = plan_to_json(small_plan(small_arrays(10)), layout)
     with pytest.raises(ConfigurationError, match="another version of the package"):
         plan_from_json(value | {"n_gpus": 4}, layout)
+    for wrong in ({"arrays": "features/../../etc"}, {"interval": "7h"}, {"timeframe": None}):
+        with pytest.raises(ConfigurationError, match="another version of the package"):
+            plan_from_json(value | wrong, layout)
     value["space"]["parameters"][0]["distribution"] = {"kind": "Normal"}
     with pytest.raises(ConfigurationError, match="A range is one of"):
         plan_from_json(value, layout)
