@@ -67,14 +67,14 @@ def test_what_has_no_score_is_counted_and_not_in_the_mean() -> None:
 
 
 def test_what_was_pruned_is_below_all_that_was_not() -> None:
-    scores = [1.0, None, 5.0, None, 1.0, None]
-    trials = judged(scores, {2: 1, 3: 1})
+    scores = [1.0, None, 5.0, 0.0, None, 1.0, None]
+    trials = judged(scores, dict.fromkeys((2, 3, 4), 1))
     pruned = [replace(each, is_pruned=each.score is None) for each in trials]
     found, failed = (advice_uplift(each, window=2) for each in (pruned, trials))
     assert found is not None
     assert failed is not None
-    assert found.better == (2 + 0.5) / 4  # 5 is above 1 and the pruned one, which are alike
-    assert failed.better == 1.0
+    assert found.better == pytest.approx((2 + 1 + 0.5) / 6)  # two pruned ones are alike
+    assert failed.better == 0.5
 
 
 @pytest.mark.parametrize("rounds", [{}, {0: 1, 1: 1, 2: 1}, {17: 1, 18: 1, 19: 1}])
