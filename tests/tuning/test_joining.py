@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,6 +158,15 @@ def test_a_plan_of_another_version_is_refused(tmp_path: Path) -> None:
         plan_from_json(value, layout)
 
 
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Ctrl+C is heard, even where whoever started the tests has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 def test_an_interrupt_is_raised_where_it_may_be() -> None:
     with interrupts_noted() as heed:
         heed()
@@ -164,3 +174,12 @@ def test_an_interrupt_is_raised_where_it_may_be() -> None:
         with pytest.raises(KeyboardInterrupt):
             heed()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("listening")
+def test_who_listens_to_interrupts_already_is_left_alone() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interrupts_noted() as heed:
+        signal.raise_signal(signal.SIGINT)
+        heed()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
