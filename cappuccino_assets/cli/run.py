@@ -26,7 +26,7 @@ def run(
         str | None, typer.Option(help="Campaign to start, or to continue, by name.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Studies searched at a time.")
+        int | None, typer.Option(min=1, max=256, help="Trials trained at a time, a process each.")
     ] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where agents are trained.")

@@ -83,8 +83,8 @@ def run_studies(
         studies = patiently(
             lambda: [publish_plan(plan, storage, layout) for plan in plans], plans[0].campaign
         )
-        for plan in _missing(plans, studies):
-            push_folder(layout, plan.arrays)
+        for folder in {plan.arrays for plan in _missing(plans, studies)}:
+            push_folder(layout, folder)
     _search(plans, layout, compute, on_progress, n_workers=n_workers, open_pool=open_pool)
 
 
